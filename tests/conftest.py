@@ -1,0 +1,28 @@
+"""What every test has: no network, one thread, strict skips, checked shapes, and the data folder if it is there."""
+
+import os
+from pathlib import Path
+
+import pytest
+from jaxtyping import install_import_hook
+
+from strict import pytest_make_collect_report, pytest_runtest_makereport
+
+__all__ = ["pytest_make_collect_report", "pytest_runtest_makereport", "shared"]
+
+# Before torch is imported, and for the programs that tests start: two workers then fit two cores.
+os.environ["OMP_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = "1"
+os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["REGARD_LANG"] = "en"
+
+# Before regard is imported: the shapes in these rooms' annotations are checked at every call.
+install_import_hook(("regard.core", "regard.layers"), "checked.answered")
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder ../shared (data that is not part of the project), or a skip."""
+    folder = Path(__file__).parents[2] / "shared"
+    if not (folder / "data").is_dir():
+        pytest.skip("needs the data folder ../shared, which is not here")
+    return folder
