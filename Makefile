@@ -46,7 +46,7 @@ check: $(ready)
 	@$(MAKE) --no-print-directory test
 
 bench: $(ready)
-	@.venv/bin/python benchmarks/run.py $(ARGS)
+	@.venv/bin/python benchmarks $(ARGS)
 
 # After a change of dependencies: writes down the versions that are installed here (run it when the tests have passed).
 constraints: $(ready)

@@ -13,11 +13,10 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-NOTES_ARGUMENTS = f"""#!{sys.executable}
-import json, os, pathlib, sys
-folder = pathlib.Path(__file__).resolve().parents[2]
-facts = {{"arguments": sys.argv[1:], "pythonpath": os.environ.get("PYTHONPATH")}}
-folder.joinpath("came.json").write_text(json.dumps(facts))
+NOTES_ARGUMENTS = """
+import json, os, sys
+facts = {"arguments": sys.argv[1:], "pythonpath": os.environ.get("PYTHONPATH")}
+open("came.json", "w").write(json.dumps(facts))
 """
 
 
@@ -41,8 +40,9 @@ def project(tmp_path: Path) -> Path:
 @pytest.fixture
 def ready(project: Path) -> Path:
     """The same with an environment that is in order, whose `regard` notes what it is given."""
-    program(project / ".venv/bin/regard", NOTES_ARGUMENTS)
     program(project / ".venv/bin/python", f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
+    program(project / ".venv/bin/regard", '#!/bin/sh\nexec .venv/bin/python notes.py "$@"\n')
+    (project / "notes.py").write_text(NOTES_ARGUMENTS)
     (project / ".venv/ready").write_text(f"{project.resolve()}\n")
     return project
 
