@@ -17,9 +17,9 @@ REGARD = f'regard() {{ "{sys.executable}" -c "from regard.cli.main import main; 
 # What README's commands find in the folder they are typed in.
 SENTENCES = [
     f"the {what} {who} {does}"
-    for what in "black old red".split()
-    for who in "cat mouse dog car".split()
-    for does in "sleeps eats runs sings".split()
+    for what in ["black", "old", "red"]
+    for who in ["cat", "mouse", "dog", "car"]
+    for does in ["sleeps", "eats", "runs", "sings"]
 ]
 PAIRS = [f"{text}\t{' '.join(reversed(text.split()))}" for text in SENTENCES]
 
