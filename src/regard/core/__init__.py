@@ -1,0 +1,1 @@
+"""The foundation: what attention is. Imports nothing of ours."""

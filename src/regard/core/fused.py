@@ -1,0 +1,35 @@
+"""The fused path: the same context as `attend`, from torch's own kernel, with no step in view."""
+
+import torch
+from torch import Tensor
+from torch.nn.functional import scaled_dot_product_attention
+
+from regard.core.checks import check_shapes
+from regard.core.masks import Mask, allowed, causal
+from regard.core.scorers import scaled_dot
+
+
+def fused(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    *,
+    scale: float | None = None,
+    mask: Mask | Tensor | None = None,
+) -> Tensor:
+    """Dot-product attention in one kernel; equals `attend` with `scaled_dot` within the float's precision.
+
+    Args are those of `attend`; the mask is the same value, so that looking never changes what is computed.
+    A query that may see nothing gets zeros, as in `attend`; hidden scores must be finite (`attend` allows any).
+    """
+    check_shapes(query, key, value, scaled_dot)
+    queries, keys = query.shape[-2], key.shape[-2]
+    if isinstance(mask, Mask) and mask == causal() and queries == keys:  # the kernel's own rule: no matrix is built
+        return scaled_dot_product_attention(query, key, value, is_causal=True, scale=scale)
+    leading = torch.broadcast_shapes(query.shape[:-2], key.shape[:-2])
+    seen = allowed(mask, (*leading, queries, keys), query.device)
+    if seen is None:
+        return scaled_dot_product_attention(query, key, value, scale=scale)
+    blind = ~seen.any(-1, keepdim=True)  # kernels differ on such rows: they look everywhere, then are zeroed
+    context = scaled_dot_product_attention(query, key, value, attn_mask=seen | blind, scale=scale)
+    return context.masked_fill(blind, 0.0)
