@@ -1,0 +1,1 @@
+"""The looking wing's pictures: plain data, and renderers that turn them into text, files and pages. No torch here."""

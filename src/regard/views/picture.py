@@ -1,0 +1,125 @@
+"""A picture as plain data: what is shown, not how it is drawn. Every renderer draws the same numbers.
+
+A picture is a `Grid`, `Links`, `Table`, `Formula`, `Text` or `Marks`, or `Rows`/`Columns` of pictures.
+Sentences are already in the reader's language here; numbers are not yet rounded.
+"""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+
+Layout = Literal["query-rows", "key-rows"]
+
+
+@dataclass(frozen=True)
+class Picture:
+    """What every picture has. Abstract.
+
+    Attributes:
+        title: one line above the picture.
+        reading: what to see in it, in words, below it.
+        check: which check was made and how far off it was (the stamp of a trace), or why none is needed.
+    """
+
+    title: str = ""
+    reading: str = ""
+    check: str = ""
+
+
+@dataclass(frozen=True)
+class Grid(Picture):
+    """A matrix with named rows and columns: a pattern, an alignment, any matrix of a derivation.
+
+    Attributes:
+        values: (rows, columns) floats; −inf where hidden, NaN where left blank.
+        row_names, column_names: one label a row and a column (tokens, or `d1`, `d2` …).
+        row_axis, column_axis: what rows and columns are (*query*, *key* …).
+        digits: digits after the point.
+        heat: shade the cells by value (patterns), or only print numbers (vectors).
+    """
+
+    values: np.ndarray = field(default_factory=lambda: np.zeros((0, 0)))
+    row_names: tuple[str, ...] = ()
+    column_names: tuple[str, ...] = ()
+    row_axis: str = ""
+    column_axis: str = ""
+    digits: int = 2
+    heat: bool = True
+
+
+@dataclass(frozen=True)
+class Links(Picture):
+    """Two lines of tokens joined by weighted links: an alignment read as word pairs.
+
+    Attributes:
+        top, bottom: the tokens of the two lines (for a translation: source above, target below).
+        links: (index in top, index in bottom, weight 0…1).
+        digits: digits after the point.
+    """
+
+    top: tuple[str, ...] = ()
+    bottom: tuple[str, ...] = ()
+    links: tuple[tuple[int, int, float], ...] = ()
+    digits: int = 2
+
+
+@dataclass(frozen=True)
+class Series:
+    """One named run of points in `Marks`; `errors` are half-widths of bars of uncertainty."""
+
+    name: str
+    x: tuple[float | str, ...]
+    y: tuple[float, ...]
+    kind: Literal["points", "line", "bars"] = "line"
+    errors: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class Marks(Picture):
+    """Points, lines or bars on two axes."""
+
+    series: tuple[Series, ...] = ()
+    x_axis: str = ""
+    y_axis: str = ""
+    digits: int = 2
+
+
+@dataclass(frozen=True)
+class Table(Picture):
+    """Rows of cells under a head. Cells are strings or numbers; numbers are aligned right."""
+
+    head: tuple[str, ...] = ()
+    rows: tuple[tuple[str | int | float, ...], ...] = ()
+    digits: int = 2
+
+
+@dataclass(frozen=True)
+class Formula(Picture):
+    """A formula: in LaTeX for pages and papers, in plain signs for terminals."""
+
+    latex: str = ""
+    plain: str = ""
+
+
+@dataclass(frozen=True)
+class Text(Picture):
+    """Plain paragraphs; `level` > 0 makes it a heading of that depth (1 is the document's)."""
+
+    text: str = ""
+    level: int = 0
+
+
+@dataclass(frozen=True)
+class Rows(Picture):
+    """Pictures under each other."""
+
+    parts: tuple[Picture, ...] = ()
+
+
+@dataclass(frozen=True)
+class Columns(Picture):
+    """Pictures beside each other, for instance Q · Kᵀ = S."""
+
+    parts: tuple[Picture, ...] = ()
+    signs: tuple[str, ...] = ()
