@@ -1,0 +1,1 @@
+"""The command line: thin faces over `tasks`. Nothing heavy is imported before a command runs."""

@@ -1,0 +1,1 @@
+"""Generation: which token comes next. One search over `start` and `step`, whatever the decoder."""

@@ -1,0 +1,143 @@
+"""A trace: what a model attended to on one text, as data. No model in it; it can be looked at anywhere.
+
+On disk it is one safetensors file: a tensor `ADDRESS/STEP` for each step kept, and under the metadata key `regard` a
+JSON object with everything else. `safetensors` and numpy are enough to read it.
+"""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+from regard.core.errors import BadInput
+from regard.core.files import write_whole
+from regard.core.protocols import Site
+
+FORMAT = "regard-trace-1"
+
+
+@dataclass(frozen=True)
+class Check:
+    """How a trace was held against the model's own output.
+
+    Attributes:
+        kind: `rows` (weights sum to 1 or 0, weights·value is the context) or `full` (also the logits).
+        deviation: max|a − b| / max|b|, the largest over all tensors compared.
+        tolerance: what was allowed.
+    """
+
+    kind: str
+    deviation: float
+    tolerance: float
+
+
+@dataclass(frozen=True)
+class Sequence:
+    """One side of what was run: its text, tokens and ids, and the word that each token belongs to."""
+
+    text: str
+    tokens: tuple[str, ...]
+    ids: tuple[int, ...]
+    words: tuple[int, ...]
+
+    def word_list(self) -> tuple[str, ...]:
+        """The words that `words` counts; tokens that are no text (the end) stand for themselves."""
+        words = self.text.split()
+        n_words = max(self.words, default=-1) + 1
+        rest = [self.tokens[self.words.index(number)] for number in range(len(words), n_words)]
+        return (*words, *rest)
+
+
+@dataclass(frozen=True)
+class Trace:
+    """What a model attended to.
+
+    Attributes:
+        model, fingerprint: its name and the sha256 of its weights.
+        sequences: by name: `source` and `target`.
+        sites: where it attends, and which sequence queries and keys belong to.
+        tensors: `ADDRESS/STEP` → (heads, queries, …), float32.
+        check: how the trace proves itself.
+    """
+
+    model: str
+    fingerprint: str
+    sequences: dict[str, Sequence]
+    sites: tuple[Site, ...]
+    tensors: dict[str, np.ndarray]
+    check: Check
+
+    def tensor(self, step: str, *, part: str = "cross", layer: int = 0, head: int = 0) -> np.ndarray:
+        """One step of one head: `weights` are (queries, keys), each query's sum to 1.
+
+        Raises:
+            BadInput: no such part, layer, head or step in this trace; it says which there are.
+        """
+        site = self.site(part, layer)
+        if not 0 <= head < site.n_heads:
+            raise BadInput("no_head", head=head, n_heads=site.n_heads, address=site.address)
+        name = f"{site.address}/{step}"
+        if name not in self.tensors:
+            raise BadInput("step_not_kept", step=step, kept=", ".join(sorted(self.tensors)))
+        return self.tensors[name][head]
+
+    def weights(self, *, part: str = "cross", layer: int = 0, head: int = 0) -> np.ndarray:
+        """The weights of one head, (queries, keys)."""
+        return self.tensor("weights", part=part, layer=layer, head=head)
+
+    def site(self, part: str, layer: int) -> Site:
+        """The place of this part and layer."""
+        for site in self.sites:
+            stack, _, number, kind = site.address.split(".")
+            if int(number) == layer and part in (kind, stack):
+                return site
+        raise BadInput("no_site", part=part, layer=layer, sites=", ".join(s.address for s in self.sites) or "–")
+
+    def save(self, path: Path | str) -> None:
+        """Write the trace to one safetensors file, whole or not at all."""
+        facts = {
+            "format": FORMAT,
+            "model": self.model,
+            "fingerprint": self.fingerprint,
+            "sequences": {name: asdict(sequence) for name, sequence in self.sequences.items()},
+            "sites": [asdict(site) for site in self.sites],
+            "check": asdict(self.check),
+        }
+        tensors = {name: np.ascontiguousarray(tensor) for name, tensor in self.tensors.items()}
+        write_whole(path, save(tensors, metadata={"regard": json.dumps(facts, ensure_ascii=False)}))
+
+
+def load(path: Path | str) -> Trace:
+    """Read a trace file.
+
+    Raises:
+        BadInput: no such file, cut short or altered, not a trace, or a trace of another version.
+    """
+    if not Path(path).is_file():
+        raise BadInput("file_missing", path=str(path))
+    try:
+        with safe_open(path, framework="numpy") as file:
+            facts = json.loads((file.metadata() or {}).get("regard", "null"))
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 — it is no dict
+    except (SafetensorError, OSError, ValueError) as error:
+        raise BadInput("trace_broken", path=str(path), reason=str(error)) from error
+    if not isinstance(facts, dict) or facts.get("format") != FORMAT:
+        came = facts.get("format") if isinstance(facts, dict) else None
+        raise BadInput("trace_version", path=str(path), came=str(came), expected=FORMAT)
+    try:
+        return _trace(facts, tensors)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise BadInput("trace_broken", path=str(path), reason=str(error)) from error
+
+
+def _trace(facts: dict[str, Any], tensors: dict[str, np.ndarray]) -> Trace:
+    sequences = {
+        name: Sequence(s["text"], tuple(s["tokens"]), tuple(s["ids"]), tuple(s["words"]))
+        for name, s in facts["sequences"].items()
+    }
+    sites = tuple(Site(**site) for site in facts["sites"])
+    return Trace(facts["model"], facts["fingerprint"], sequences, sites, tensors, Check(**facts["check"]))

@@ -1,0 +1,1 @@
+"""Bricks of models: attention layers, positions."""

@@ -1,0 +1,159 @@
+"""Translate, and say where the model looked. What the command line and Python show is made here, once."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from regard.core.errors import BadInput
+from regard.generation.sentences import MAX_SOURCE, Output, Translated, rules, translate
+from regard.inspection import record as recording
+from regard.inspection.trace import Sequence as Side
+from regard.inspection.trace import Trace
+from regard.language import say
+from regard.models import catalogue, folder
+from regard.text.tokenizers import END, SPACE, SPECIAL, START, Tokenizer
+from regard.text.words import pharaoh, strongest, to_words, token_groups
+from regard.views.alignment import alignment
+from regard.views.picture import Picture
+
+
+@dataclass(frozen=True)
+class Translation:
+    """One sentence translated.
+
+    Attributes:
+        source, translation: the sentence, and what the model made of it.
+        score: log-probability of the translation, divided by its length; None for an empty sentence.
+        trace: what the model looked at; None where there was nothing to translate.
+        unread: how many tokens of the source were too many to be read.
+    """
+
+    source: str
+    translation: str
+    score: float | None
+    trace: Trace | None
+    unread: int = 0
+
+    @property
+    def weights(self) -> np.ndarray | None:
+        """(target tokens, source tokens), each target's weights sum to 1; None for a model without attention."""
+        return self.trace.weights() if self.trace and self.trace.sites else None
+
+    @cached_property
+    def words(self) -> tuple[tuple[str, ...], tuple[str, ...], np.ndarray] | None:
+        """Source words, target words (ends included) and the weights between them."""
+        if self.trace is None or self.weights is None:
+            return None
+        source, target = self.trace.sequences["source"], self.trace.sequences["target"]
+        between = to_words(self.weights, np.array(source.words), np.array(target.words))
+        return source.word_list(), target.word_list(), between
+
+    @property
+    def alignment(self) -> str:
+        """Each target word with the source word that it looks at most, as `i-j` over words between spaces, from 0."""
+        if self.words is None:
+            return ""
+        n_source, n_target = len(self.source.split()), len(self.translation.split())
+        return pharaoh(strongest(self.words[2], n_source=n_source, n_target=n_target))
+
+    def json(self) -> dict[str, Any]:
+        """The translation as the command's JSON holds it."""
+        tokens = {name: self.trace.sequences[name].tokens if self.trace else () for name in ("source", "target")}
+        return {
+            "source": self.source,
+            "translation": self.translation,
+            "score": self.score,
+            "source_tokens": list(tokens["source"]),
+            "target_tokens": list(tokens["target"]),
+            "attention": None if self.weights is None else self.weights.astype(float).tolist(),
+            "alignment": self.alignment,
+        }
+
+    def picture(self, lang: str | None = None) -> Picture | None:
+        """The alignment in words, as links and as a grid; None for a model without attention."""
+        if self.words is None or self.trace is None:
+            return None
+        source, target, weights = self.words
+        check = self.trace.check
+        stamp = say("views.check_full", lang, deviation=f"{check.deviation:.1e}", tolerance=f"{check.tolerance:.0e}")
+        return alignment(source, target, weights, check=stamp, lang=lang)
+
+
+class Translator:
+    """A translation model, ready to run. Final; made by `load`."""
+
+    def __init__(self, loaded: folder.Loaded) -> None:
+        self.model, self.tokenizer = loaded.model, loaded.tokenizer
+        self.name, self.fingerprint = loaded.name, loaded.fingerprint
+
+    def translate(
+        self,
+        texts: str | Sequence[str],
+        *,
+        beam: int = 5,
+        length_penalty: float = 1.0,
+        look: bool = True,
+        done: Callable[[int], None] | None = None,
+    ) -> Any:
+        """Translate a sentence, or each of a list.
+
+        Args:
+            beam: how many hypotheses the search keeps; 1 is greedy.
+            length_penalty: hypotheses are compared by log-probability / length**length_penalty.
+            look: record what the model looked at (costs one more pass over the result).
+            done: told how many more sentences are finished, as they are.
+
+        Returns:
+            A `Translation`, or a list of them, one for each text.
+        """
+        if isinstance(texts, str):
+            return self.translate([texts], beam=beam, length_penalty=length_penalty, look=look)[0]
+        if beam < 1:
+            raise BadInput("beam_size", beam=beam)
+        found = translate(self.model, self.tokenizer, texts, rules(beam, length_penalty), done=done)
+        return [self._made(text, result, look) for text, result in zip(texts, found, strict=True)]
+
+    def record(self, source: str, target: str, *, keep: Sequence[str] = ("weights",)) -> Trace:
+        """What the model attends to when it writes `target` for `source`."""
+        ids = [self.tokenizer.encode(text).ids for text in (source, target)]
+        if not all(ids):
+            raise BadInput("text_empty")
+        return self._trace(source, target, *([*row, END] for row in ids), keep=keep)
+
+    def _made(self, text: str, result: Translated, look: bool) -> Translation:
+        if not result.outputs:
+            return Translation(text, "", None, None)
+        best: Output = result.outputs[0]
+        trace = self._trace(text, best.text, result.source_ids, best.ids) if look else None
+        return Translation(text, best.text, best.score, trace, result.unread)
+
+    def _trace(
+        self, source: str, target: str, source_ids: list[int], target_ids: list[int], keep: Sequence[str] = ("weights",)
+    ) -> Trace:
+        sides = side(source, source_ids, self.tokenizer), side(target, target_ids, self.tokenizer)
+        return recording.record(
+            self.model, *sides, start=START, name=self.name, fingerprint=self.fingerprint, keep=keep
+        )
+
+
+def side(text: str, ids: Sequence[int], tokenizer: Tokenizer) -> Side:
+    """One side of a trace: text, tokens and ids, and the word of each token."""
+    tokens = tokenizer.tokens(ids)
+    groups = token_groups(tokens, space=SPACE, special={SPECIAL[END], SPECIAL[START]})
+    return Side(text, tuple(tokens), tuple(ids), tuple(groups.tolist()))
+
+
+def load(name: str | Path) -> Translator:
+    """A translation model: a bundled name, a model folder, or the folder of a training run (its best model).
+
+    >>> load("en-fr").translate("Thank you.").translation  # doctest: +SKIP
+    'Merci.'
+    """
+    return Translator(folder.load(catalogue.find(str(name)), Path(name).name))
+
+
+__all__ = ["MAX_SOURCE", "Translation", "Translator", "load", "side"]

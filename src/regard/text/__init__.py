@@ -1,0 +1,1 @@
+"""Text becomes tokens, ids and batches; ids become text again. No torch here."""

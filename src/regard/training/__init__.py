@@ -1,0 +1,1 @@
+"""Training: loss, schedule, loop, checkpoints that resume to the same numbers."""

@@ -1,0 +1,138 @@
+"""The training loop: one step after another, with validation, checkpoints, signals, and exact resume."""
+
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import torch
+from torch.nn.utils import clip_grad_norm_
+
+from regard.core.errors import Failure
+from regard.models.rnn import RnnTranslator
+from regard.text.tokenizers import Tokenizer
+from regard.training import checkpoint, precision
+from regard.training.checkpoint import Standing
+from regard.training.examples import Batch, Examples
+from regard.training.loss import loss
+from regard.training.settings import Settings, rate
+
+Report = dict[str, Any]
+Validate = Callable[[RnnTranslator], Report]
+"""Measures a model; the report's `score` decides which model is best (larger is better)."""
+
+
+class Stopped(Exception):  # noqa: N818 — no error: what was asked for
+    """A signal asked the run to leave; its checkpoint is written."""
+
+    def __init__(self, number: int, path: Path) -> None:
+        super().__init__(number)
+        self.number, self.path = number, path
+
+
+@dataclass(frozen=True)
+class Run:
+    """All that one training run is made of."""
+
+    settings: Settings
+    model: RnnTranslator
+    tokenizer: Tokenizer
+    examples: Examples
+    validate: Validate
+    save_best: Callable[[RnnTranslator, Report], None]
+    folder: Path
+    report: Callable[[str, Report], None]
+    """Called as report("step" | "validation" | "checkpoint", facts)."""
+
+
+def train(run: Run, resume_from: Path | None = None) -> Standing:
+    """Train to the last step, or until validation has not improved `patience` times.
+
+    Raises:
+        Failure: `diverged`: a loss or gradient is NaN or infinite; nothing was changed by that step.
+        Stopped: SIGINT or SIGTERM came; a checkpoint was written first.
+    """
+    settings, model = run.settings, run.model
+    torch.set_num_threads(settings.threads)
+    precision.use(settings.precision)
+    optimizer = torch.optim.AdamW(model.parameters(), betas=(0.9, 0.98), weight_decay=0.01, fused=True)
+    standing = checkpoint.restore(resume_from, model, optimizer) if resume_from else Standing()
+    began = time.monotonic() - standing.seconds
+    with _listening() as asked:
+        while standing.step < settings.steps and standing.stale < settings.patience:
+            _step(run, optimizer, standing)
+            standing.seconds = time.monotonic() - began
+            last = standing.step == settings.steps
+            if standing.step % settings.evaluate_every == 0 or last:
+                _validate(run, standing)
+            if standing.step % settings.save_every == 0 or last or asked or standing.stale >= settings.patience:
+                path = checkpoint.save(run.folder, model, optimizer, run.tokenizer, standing)
+                run.report("checkpoint", {"step": standing.step, "checkpoint": str(path)})
+                if asked:
+                    raise Stopped(asked[0], path)
+    return standing
+
+
+def _step(run: Run, optimizer: torch.optim.Optimizer, standing: Standing) -> None:
+    """One step of AdamW; its dropout depends on seed and step alone."""
+    settings, step = run.settings, standing.step
+    torch.manual_seed((settings.seed << 32) + step)
+    run.model.train()
+    batch = run.examples.batch(step, tokens=settings.batch_tokens, seed=settings.seed)
+    for group in optimizer.param_groups:
+        group["lr"] = rate(step, settings)
+    measured = loss(run.model, batch, settings.label_smoothing)
+    optimizer.zero_grad(set_to_none=True)
+    measured.loss.backward()
+    norm = clip_grad_norm_(run.model.parameters(), settings.clip)
+    value, size = measured.loss.item(), norm.item()
+    _refuse_non_finite(run, batch, step, value, size)
+    optimizer.step()
+    standing.step += 1
+    facts = {"step": standing.step, "loss": value, "norm": size}
+    run.report("step", facts | {"tokens": measured.tokens, "padding": measured.padding, "rate": rate(step, settings)})
+
+
+def _refuse_non_finite(run: Run, batch: Batch, step: int, value: float, norm: float) -> None:
+    """NaN and infinity stop the run before the step that would carry them into the weights."""
+    if not (abs(value) < float("inf") and norm < float("inf")):
+        first = next((n for n, p in run.model.named_parameters() if p.grad is None or not p.grad.isfinite().all()), "")
+        examples = ", ".join(map(str, batch.examples[:5].tolist()))
+        raise Failure("diverged", step=step + 1, loss=value, norm=norm, tensor=first or "loss", examples=examples)
+
+
+def _validate(run: Run, standing: Standing) -> None:
+    run.model.eval()
+    facts = run.validate(run.model)
+    better = standing.best is None or facts["score"] > standing.best
+    standing.best, standing.stale = (facts["score"], 0) if better else (standing.best, standing.stale + 1)
+    facts |= {"step": standing.step, "best": standing.best, "seconds": standing.seconds}
+    if better:
+        run.save_best(run.model, facts)
+    run.report("validation", facts)
+
+
+@contextmanager
+def _listening() -> Iterator[list[int]]:
+    """SIGINT and SIGTERM put their number on the list; a second one of the same kind leaves at once."""
+    asked: list[int] = []
+    old: dict[int, Any] = {}
+
+    def hear(number: int, frame: FrameType | None) -> None:
+        asked.append(number)
+        signal.signal(number, old[number] or signal.SIG_DFL)
+
+    try:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            old[number] = signal.signal(number, hear)
+    except ValueError:  # not in the main thread: whoever runs us there minds the signals
+        old = {}
+    try:
+        yield asked
+    finally:
+        for number, handler in old.items():
+            signal.signal(number, handler)
