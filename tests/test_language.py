@@ -60,11 +60,15 @@ def test_every_sentence_is_one_line_of_text(lang: str) -> None:
     assert {code for code, text in here.items() if code.startswith("errors.") and "\n" in text} == set()
 
 
+def own(text: str) -> str:
+    """A sentence without what is not its own: quotations, and the names of the languages."""
+    return re.sub("「[^」]*」|“[^”]*”|简体中文|繁體中文", "…", text)
+
+
 def foreign_signs(text: str, lang: str) -> str:
     """Characters that the other script alone has: Big5 holds the Traditional set (and some more), GB 2312 the other."""
     encoding, more = {"zh-Hant": ("big5", "个么与无"), "zh-Hans": ("gb2312", "")}[lang]
-    own = re.sub("「[^」]*」|“[^”]*”", "", text)  # what stands in quotation marks is somebody else's
-    return "".join(sign for sign in HAN.findall(own) if sign in more or not sign.encode(encoding, "ignore"))
+    return "".join(sign for sign in HAN.findall(own(text)) if sign in more or not sign.encode(encoding, "ignore"))
 
 
 @pytest.mark.parametrize(
@@ -104,7 +108,7 @@ def test_a_half_width_sign_is_seen(text: str, expected: str | None) -> None:
 
 @pytest.mark.parametrize("lang", CHINESE)
 def test_chinese_has_full_width_punctuation(lang: str) -> None:
-    assert {code: text for code, text in sentences(lang).items() if HALF_WIDTH.search(text)} == {}
+    assert {code: text for code, text in sentences(lang).items() if HALF_WIDTH.search(own(text))} == {}
 
 
 # The source
@@ -122,7 +126,7 @@ def codes(node: ast.expr) -> list[str]:
         case ast.Constant(value=str(text)):
             return [re.escape(text)]
         case ast.JoinedStr(values=parts):
-            return ["".join(re.escape(part.value) if isinstance(part, ast.Constant) else r"\w+" for part in parts)]
+            return ["".join(re.escape(part.value) if isinstance(part, ast.Constant) else r"[\w-]+" for part in parts)]
         case ast.IfExp(body=one, orelse=other):
             return codes(one) + codes(other)
     return []
@@ -133,10 +137,12 @@ def speaker(call: ast.Call) -> str:
 
 
 def spoken(tree: ast.Module) -> Iterator[tuple[ast.Call, str]]:
-    """Every call that names a sentence, with the pattern of its code."""
+    """Every call that names a sentence, with the pattern of its code; a file's own `say` knows its topic itself."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and node.args and speaker(node) in SPEAKERS:
-            yield from ((node, re.escape(SPEAKERS[speaker(node)]) + code) for code in codes(node.args[0]))
+            for code in codes(node.args[0]):
+                topic = re.escape(SPEAKERS[speaker(node)]) or ("" if r"\." in code else r"\w+\.")
+                yield node, topic + code
 
 
 def mute(tree: ast.Module) -> list[str]:
@@ -145,7 +151,8 @@ def mute(tree: ast.Module) -> list[str]:
     for call, pattern in spoken(tree):
         meant = [code for code in ENGLISH if re.fullmatch(pattern, code)]
         given = {str(word.arg) for word in call.keywords}
-        needed = set().union(*(placeholders(ENGLISH[code]) for code in meant)) if "None" not in given else set()
+        certain = len(meant) == 1 and "None" not in given
+        needed = placeholders(ENGLISH[meant[0]]) if certain else set()
         told += [f"line {call.lineno}: no sentence {pattern}"] if not meant else []
         told += [f"line {call.lineno}: {pattern} needs {name}" for name in sorted(needed - given)]
         told += [f"line {call.lineno}: no fact may be called {name}" for name in sorted(given & HIDDEN[speaker(call)])]
@@ -187,11 +194,13 @@ def test_no_sentence_is_dead() -> None:
 
 
 def quiet(tree: ast.Module) -> set[int]:
-    """Literals that no person is meant to read as a sentence: docstrings, shapes, asserts, word lists."""
+    """Literals that are no sentence for a person: docstrings, shapes, asserts, word lists, what Python itself says."""
     silent: set[int] = set()
     for node in ast.walk(tree):
         match node:
             case ast.Expr(value=ast.Constant() as told) | ast.Assert(msg=ast.expr() as told):
+                silent |= {id(inner) for inner in ast.walk(told)}
+            case ast.Call(func=ast.Name(id="AttributeError"), args=[told]):
                 silent |= {id(inner) for inner in ast.walk(told)}
             case ast.Attribute(value=ast.Constant() as words, attr="split"):
                 silent.add(id(words))
@@ -203,9 +212,10 @@ def quiet(tree: ast.Module) -> set[int]:
 
 
 def is_sentence(text: str) -> bool:
-    """Four words in a row, not all of them names (of a font), or Chinese."""
-    runs = [run.group().split() for run in FOUR_WORDS.finditer(text)]
-    return CHINESE_WORD.search(text) is not None or any(sum(word.islower() for word in run) >= 2 for run in runs)
+    """Four words in a row, or Chinese; but no name of a font, and no comment or import of a program in a template."""
+    runs = [run.group().split() for run in FOUR_WORDS.finditer(re.sub(r"(?m)^[%#].*", "", text))]
+    spoken = [run for run in runs if sum(word.islower() for word in run) >= 2 and run[0] != "import"]
+    return bool(spoken or CHINESE_WORD.search(text))
 
 
 def stray(tree: ast.Module) -> list[str]:
@@ -213,7 +223,7 @@ def stray(tree: ast.Module) -> list[str]:
     silent, told = quiet(tree), []
     for node in ast.walk(tree):
         text = ""
-        if isinstance(node, ast.JoinedStr):
+        if isinstance(node, ast.JoinedStr) and id(node) not in silent:
             text = "".join(part.value if isinstance(part, ast.Constant) else "x" for part in node.values)
         elif isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in silent:
             text = node.value
