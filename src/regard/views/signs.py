@@ -53,6 +53,12 @@ def visible(text: str) -> str:
     return "\u25cc" + written if written and unicodedata.combining(written[0]) else written
 
 
+def shortened(token: str, longest: int = 32) -> str:
+    """A token made visible, cut with … after `longest` signs; one of a million signs costs no more than a short one."""
+    shown = visible(token[: longest + 1])
+    return shown if len(shown) <= longest else shown[: longest - 1] + "…"
+
+
 def _written(sign: str) -> str:
     category = unicodedata.category(sign)
     if category in ("Cc", "Cs", "Zl", "Zp") or (category == "Cf" and sign not in _HARMLESS):
@@ -66,7 +72,7 @@ def prose(text: str) -> str:
 
 
 def told_apart(tokens: tuple[str, ...]) -> list[str]:
-    """Tokens as they are shown in a list of pairs: one that comes more than once carries its count, *the₁*, *the₂*.
+    """Tokens shortened for a list of pairs; one that comes more than once carries its count, *the₁*, *the₂*.
 
     >>> told_apart(("the", "cat", "the"))
     ['the₁', 'cat', 'the₂']
@@ -75,7 +81,7 @@ def told_apart(tokens: tuple[str, ...]) -> list[str]:
     shown = []
     for token in tokens:
         seen[token] += 1
-        shown.append(visible(token) + (_lowered(seen[token]) if total[token] > 1 else ""))
+        shown.append(shortened(token) + (_lowered(seen[token]) if total[token] > 1 else ""))
     return shown
 
 

@@ -10,7 +10,7 @@ from rich.text import Text as Line
 from regard.views.picture import Grid
 from regard.views.shade import DARK, ink, shades
 from regard.views.shade import colour as colour_of
-from regard.views.signs import number, visible
+from regard.views.signs import number, shortened, visible
 
 LONGEST = 24
 _DENSITY = " ░▒▓█"
@@ -18,8 +18,8 @@ _DENSITY = " ░▒▓█"
 
 def grid(picture: Grid, width: int, colour: bool) -> RenderableType:
     """Rows and columns under their names; column names stand upright where that saves a panel."""
-    rows = [shortened(name) for name in picture.row_names] or [""] * len(picture.values)
-    names = [shortened(name) for name in picture.column_names] or [""] * picture.values.shape[1]
+    rows = [fitted(name) for name in picture.row_names] or [""] * len(picture.values)
+    names = [fitted(name) for name in picture.column_names] or [""] * picture.values.shape[1]
     cells = _cells(picture, colour)
     left = max(map(cell_len, [*rows, _row_axis(picture)]), default=0)
     body = max((cell.cell_len for line in cells for cell in line), default=1)
@@ -41,9 +41,9 @@ def _upright(name: str) -> str:
     return "\n".join(name)
 
 
-def shortened(token: str) -> str:
-    """A token made visible, cut with … after `LONGEST` cells; one of a million signs costs no more than those."""
-    shown = visible(token[: 4 * LONGEST])
+def fitted(token: str) -> str:
+    """A token made visible, cut with … after `LONGEST` cells."""
+    shown = shortened(token)
     return shown if cell_len(shown) <= LONGEST else set_cell_size(shown, LONGEST - 1) + "…"
 
 
