@@ -63,7 +63,7 @@ def translate(
     return [
         Translated(
             source,
-            [Output(tokenizer.decode(h.ids), h.ids, h.score) for h in hypotheses[index]],
+            [Output(tokenizer.decode(h.ids).strip(), h.ids, h.score) for h in hypotheses[index]],
             max(0, len(encoded[index]) - MAX_SOURCE),
         )
         for index, source in enumerate(sources)

@@ -1,13 +1,16 @@
 """The models that come with the package: each a folder under `bundled/`, in the layout of any other."""
 
+import json
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
+
+import yaml
 
 from regard.core.errors import BadInput
 from regard.core.nearest import nearest
-from regard.models.folder import CONFIG
 
-BEST = "best"
+BEST, CONFIG, CARD = "best", "config.json", "README.md"
 
 
 def names() -> list[str]:
@@ -30,6 +33,24 @@ def find(name: str) -> Path:
     if path.exists():
         raise BadInput("no_model_folder", path=name)
     raise BadInput("unknown_model", name=name, nearest=nearest(name, names()), names=", ".join(names()))
+
+
+def card(name: str) -> str:
+    """The card of a model, as Markdown."""
+    path = find(name) / CARD
+    return path.read_text(encoding="utf-8").rstrip("\n") if path.is_file() else ""
+
+
+def listed() -> list[dict[str, Any]]:
+    """Each bundled model: its name, kind, attention, size in bytes, and the scores that its card states."""
+    return [_described(name) for name in names()]
+
+
+def _described(name: str) -> dict[str, Any]:
+    config = json.loads((_shelf() / name / CONFIG).read_text(encoding="utf-8"))
+    stated = yaml.safe_load(card(name).split("---")[1])["regard"]
+    size = sum(path.stat().st_size for path in (_shelf() / name).iterdir())
+    return {"name": name, "type": config["model_type"], "attention": config["attention"], "bytes": size, **stated}
 
 
 def _shelf() -> Path:

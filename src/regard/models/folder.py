@@ -14,11 +14,12 @@ from safetensors.torch import load_file, save_file
 
 from regard.core.errors import BadInput
 from regard.core.files import sha256, verify, whole_folder
+from regard.models.catalogue import CARD, CONFIG
 from regard.models.rnn import RnnConfig, RnnTranslator
 from regard.text import tokenizers
 from regard.text.tokenizers import Tokenizer
 
-WEIGHTS, CONFIG, TOKENIZER, CARD = "model.safetensors", "config.json", "tokenizer.json", "README.md"
+WEIGHTS, TOKENIZER = "model.safetensors", "tokenizer.json"
 
 
 @dataclass(frozen=True)

@@ -1,15 +1,18 @@
 """How well models translate: BLEU and chrF over all pairs and by source length, models side by side."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from sacrebleu.metrics import BLEU
 from sacrebleu.significance import PairedTest
 
+from regard.language import say
 from regard.tasks.translation import Translator
 from regard.text.pairs import Pairs
 from regard.training.metrics import Quality, cutting, quality
+from regard.views.lengths import by_length
+from regard.views.picture import Picture, Rows, Table
 
 BUCKETS = ((1, 5), (6, 9), (10, 14), (15, None))
 """Source lengths in words, from … to."""
@@ -71,3 +74,36 @@ def compare(
     test = PairedTest(named, metrics, [list(references)], test_type="bs", n_samples=samples, n_jobs=1)
     baseline, other = test()[1]["BLEU"]
     return Comparison(other.score - baseline.score, other.p_value, samples)
+
+
+def compare_all(found: Sequence[Evaluation], references: Sequence[str]) -> list[dict[str, Any]]:
+    """The first model against each of the others."""
+    first = found[0]
+    pairs = [(other, compare(first.translations, other.translations, references)) for other in found[1:]]
+    return [{"model": first.model, "against": other.model, **asdict(result)} for other, result in pairs]
+
+
+def picture(found: Sequence[Evaluation], compared: Sequence[dict[str, Any]], lang: str | None = None) -> Picture:
+    """All figures as a table, the differences in words, and the scores by length as a table and lines."""
+    rows = tuple((e.model, e.pairs, e.overall.bleu, e.overall.chrf) for e in found)
+    names = ("model_column", "sentences_column", "bleu_column", "chrf_column")
+    signatures = "; ".join(f"{name}: {text}" for name, text in found[0].overall.signatures.items())
+    table = Table(
+        title=say("views.evaluation_title", lang),
+        head=tuple(say(f"views.{name}", lang) for name in names),
+        rows=rows,
+        reading=" ".join(_difference(each, lang) for each in compared),
+        check=signatures,
+    )
+    scores = {e.model: {b: _named(q) for b, (_, q) in e.by_length.items() if q} for e in found}
+    counts = {bucket: count for bucket, (count, _) in found[0].by_length.items()}
+    return Rows(parts=(table, by_length(scores, counts=counts, lang=lang)))
+
+
+def _named(found: Quality) -> dict[str, float]:
+    return {"BLEU": found.bleu, "chrF": found.chrf}
+
+
+def _difference(each: dict[str, Any], lang: str | None) -> str:
+    facts = {"difference": f"{each['difference']:+.2f}", "p": f"{each['p_value']:.3f}", "samples": each["samples"]}
+    return say("views.difference", lang, model=each["model"], against=each["against"], **facts)

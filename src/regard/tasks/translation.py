@@ -2,20 +2,20 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from regard.core.errors import BadInput
-from regard.generation.sentences import MAX_SOURCE, Output, Translated, rules, translate
+from regard.generation.sentences import Output, Translated, rules, translate
 from regard.inspection import record as recording
 from regard.inspection.trace import Sequence as Side
 from regard.inspection.trace import Trace
 from regard.language import say
 from regard.models import catalogue, folder
-from regard.text.tokenizers import END, SPACE, SPECIAL, START, Tokenizer
+from regard.text.scripts import unspaced
+from regard.text.tokenizers import END, SPACE, SPECIAL, START, Tokenizer, shown
 from regard.text.words import pharaoh, strongest, to_words, token_groups
 from regard.views.alignment import alignment
 from regard.views.picture import Picture
@@ -43,22 +43,15 @@ class Translation:
         """(target tokens, source tokens), each target's weights sum to 1; None for a model without attention."""
         return self.trace.weights() if self.trace and self.trace.sites else None
 
-    @cached_property
-    def words(self) -> tuple[tuple[str, ...], tuple[str, ...], np.ndarray] | None:
-        """Source words, target words (ends included) and the weights between them."""
-        if self.trace is None or self.weights is None:
-            return None
-        source, target = self.trace.sequences["source"], self.trace.sequences["target"]
-        between = to_words(self.weights, np.array(source.words), np.array(target.words))
-        return source.word_list(), target.word_list(), between
-
     @property
     def alignment(self) -> str:
         """Each target word with the source word that it looks at most, as `i-j` over words between spaces, from 0."""
-        if self.words is None:
+        if self.trace is None or self.weights is None:
             return ""
-        n_source, n_target = len(self.source.split()), len(self.translation.split())
-        return pharaoh(strongest(self.words[2], n_source=n_source, n_target=n_target))
+        groups = (np.array(self.trace.sequences[name].words) for name in ("source", "target"))
+        between = to_words(self.weights, *groups)
+        counts = {"n_source": len(self.source.split()), "n_target": len(self.translation.split())}
+        return pharaoh(strongest(between, **counts))
 
     def json(self) -> dict[str, Any]:
         """The translation as the command's JSON holds it."""
@@ -75,12 +68,20 @@ class Translation:
 
     def picture(self, lang: str | None = None) -> Picture | None:
         """The alignment in words, as links and as a grid; None for a model without attention."""
-        if self.words is None or self.trace is None:
+        if self.trace is None or self.weights is None:
             return None
-        source, target, weights = self.words
+        source, sources = shown_words(self.trace.sequences["source"])
+        target, targets = shown_words(self.trace.sequences["target"])
         check = self.trace.check
         stamp = say("views.check_full", lang, deviation=f"{check.deviation:.1e}", tolerance=f"{check.tolerance:.0e}")
-        return alignment(source, target, weights, check=stamp, lang=lang)
+        return alignment(source, target, to_words(self.weights, sources, targets), check=stamp, lang=lang)
+
+
+def shown_words(of: Side) -> tuple[tuple[str, ...], np.ndarray]:
+    """What a picture shows of a side, and which of them each token belongs to: words, or tokens of Chinese and its like."""
+    if unspaced(of.text):
+        return tuple(shown(token) for token in of.tokens), np.arange(len(of.tokens))
+    return of.word_list(), np.array(of.words)
 
 
 class Translator:
@@ -154,6 +155,3 @@ def load(name: str | Path) -> Translator:
     'Merci.'
     """
     return Translator(folder.load(catalogue.find(str(name)), Path(name).name))
-
-
-__all__ = ["MAX_SOURCE", "Translation", "Translator", "load", "side"]
