@@ -29,4 +29,3 @@ def write(picture: Picture, path: str, lang: str | None = None) -> str:
 
     note = png.save(picture, path, lang=lang)
     return "" if note is None else note.sentence
-

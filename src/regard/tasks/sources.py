@@ -10,7 +10,9 @@ LONGEST = 20_000
 """Characters of a line that are read; what is beyond is cut, and said so."""
 
 
-def sentences(texts: Sequence[str], path: str | None, *, as_text: bool = False, encoding: str = "utf-8") -> Iterator[Line]:
+def sentences(
+    texts: Sequence[str], path: str | None, *, as_text: bool = False, encoding: str = "utf-8"
+) -> Iterator[Line]:
     """The sentences asked for.
 
     Args:

@@ -15,7 +15,7 @@ from torch.nn.utils import clip_grad_norm_
 from regard.core.errors import Failure
 from regard.models.rnn import RnnTranslator
 from regard.text.tokenizers import Tokenizer
-from regard.training import checkpoint, precision
+from regard.training import checkpoint, memory, precision
 from regard.training.checkpoint import Standing
 from regard.training.examples import Batch, Examples
 from regard.training.loss import loss
@@ -57,6 +57,7 @@ def train(run: Run, resume_from: Path | None = None) -> Standing:
         Stopped: SIGINT or SIGTERM came; a checkpoint was written first.
     """
     settings, model = run.settings, run.model
+    memory.keep_freed()
     torch.set_num_threads(settings.threads)
     precision.use(settings.precision)
     optimizer = torch.optim.AdamW(model.parameters(), betas=(0.9, 0.98), weight_decay=0.01, fused=True)
