@@ -93,7 +93,7 @@ def _trained(output: Path, given: dict[str, Any], resume: bool) -> dict[str, Any
         given["columns"] = parse_columns(given["columns"])
     run = tuple(name for name in Settings.model_fields if name != "model")
     chosen = [{name: given[name] for name in names if name in given} for names in (DATA, MODEL, run)]
-    asked = Asked(*chosen, **({"epochs": given["epochs"]} if "epochs" in given else {}))
+    asked = Asked(chosen[0], chosen[1], chosen[2], given.get("epochs", 10.0))
     tell = Training()
     try:
         return train_translation(output, asked, tell, resume=resume)

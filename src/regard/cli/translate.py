@@ -44,7 +44,8 @@ def translate(
     look = form == "json" or bool(alignment or picture)
     if (alignment or picture) and not translator.model.sites:
         raise BadInput("no_attention", name=translator.name)
-    drawn, aligned = [], []
+    drawn: list[Any] = []
+    aligned: list[str] = []
     lines = enumerate(sentences(texts or [], source, as_text=text, encoding=encoding), start=1)
     for chunk in _chunks(lines):
         with counting(len(chunk), say("cli.translating")) as done:

@@ -55,7 +55,8 @@ def search(decoder: Decoder, source: Tensor, limits: list[int], rules: Rules) ->
         source: ids (batch, source), padded.
         limits: the largest number of tokens to write for each source.
     """
-    beam, found = rules.beam, [[] for _ in limits]
+    beam = rules.beam
+    found: list[list[Hypothesis]] = [[] for _ in limits]
     open_ = [_Sentence(i, limit) for i, limit in enumerate(limits)]
     device = source.device
     state = decoder.start(source).select(torch.arange(len(limits), device=device).repeat_interleave(beam))

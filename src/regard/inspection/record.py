@@ -19,7 +19,9 @@ TOLERANCE = 1e-4
 class Traceable(Protocol):
     """A translator that can be recorded: where it attends, and its teacher-forced run."""
 
-    sites: tuple[Site, ...]
+    @property
+    def sites(self) -> tuple[Site, ...]:
+        """Where it attends."""
 
     def features(self, source: Tensor, target: Tensor) -> Tensor:
         """What each target position says about the next token."""

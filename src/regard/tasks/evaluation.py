@@ -69,11 +69,11 @@ def compare(
     first: Sequence[str], second: Sequence[str], references: Sequence[str], *, samples: int = 1000
 ) -> Comparison:
     """Paired bootstrap resampling (Koehn 2004) by sacrebleu: is the first system's BLEU another than the second's?"""
-    named = [("second", list(second)), ("first", list(first))]
+    named: list[tuple[str, Sequence[str]]] = [("second", list(second)), ("first", list(first))]
     metrics = {"BLEU": BLEU(tokenize=cutting(references))}
     test = PairedTest(named, metrics, [list(references)], test_type="bs", n_samples=samples, n_jobs=1)
-    baseline, other = test()[1]["BLEU"]
-    return Comparison(other.score - baseline.score, other.p_value, samples)
+    results: list[Any] = test()[1]["BLEU"]
+    return Comparison(results[1].score - results[0].score, results[1].p_value, samples)
 
 
 def compare_all(found: Sequence[Evaluation], references: Sequence[str]) -> list[dict[str, Any]]:

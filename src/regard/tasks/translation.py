@@ -78,7 +78,7 @@ class Translation:
 
 
 def shown_words(of: Side) -> tuple[tuple[str, ...], np.ndarray]:
-    """What a picture shows of a side, and which of them each token belongs to: words, or tokens of Chinese and its like."""
+    """What a picture shows of a side, and which of them each token belongs to: words, or tokens of Chinese."""
     if unspaced(of.text):
         return tuple(shown(token) for token in of.tokens), np.arange(len(of.tokens))
     return of.word_list(), np.array(of.words)
@@ -120,10 +120,10 @@ class Translator:
 
     def record(self, source: str, target: str, *, keep: Sequence[str] = ("weights",)) -> Trace:
         """What the model attends to when it writes `target` for `source`."""
-        ids = [self.tokenizer.encode(text).ids for text in (source, target)]
-        if not all(ids):
+        source_ids, target_ids = ([*self.tokenizer.encode(text).ids, END] for text in (source, target))
+        if min(len(source_ids), len(target_ids)) == 1:
             raise BadInput("text_empty")
-        return self._trace(source, target, *([*row, END] for row in ids), keep=keep)
+        return self._trace(source, target, source_ids, target_ids, keep)
 
     def _made(self, text: str, result: Translated, look: bool) -> Translation:
         if not result.outputs:

@@ -1,4 +1,4 @@
-"""Scripts that are written without spaces: there each letter counts as a word, and tokens stand for words in pictures."""
+"""Scripts written without spaces: there each letter counts as a word, and tokens stand for words in pictures."""
 
 import re
 

@@ -7,7 +7,7 @@ head of the token that follows it, so joining the tokens gives back the text exa
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from tokenizers import Regex, decoders, models, normalizers, pre_tokenizers, trainers
 from tokenizers import Tokenizer as Engine
@@ -81,13 +81,11 @@ def train(lines: Iterable[str], *, kind: Kind = "bpe", vocab_size: int = 8000) -
         vocab_size: how many ids at the most, the four special ones among them.
     """
     engine = _engine(kind)
+    sizes: dict[str, Any] = {"vocab_size": vocab_size, "special_tokens": list(SPECIAL), "show_progress": False}
     if kind == "bpe":
-        trainer = trainers.BpeTrainer(
-            vocab_size=vocab_size, special_tokens=list(SPECIAL), limit_alphabet=vocab_size // 2, show_progress=False
-        )
+        engine.train_from_iterator(lines, trainers.BpeTrainer(limit_alphabet=vocab_size // 2, **sizes))
     else:
-        trainer = trainers.WordLevelTrainer(vocab_size=vocab_size, special_tokens=list(SPECIAL), show_progress=False)
-    engine.train_from_iterator(lines, trainer)
+        engine.train_from_iterator(lines, trainers.WordLevelTrainer(**sizes))
     return Tokenizer(engine)
 
 

@@ -128,8 +128,8 @@ def _listening() -> Iterator[list[int]]:
         signal.signal(number, old[number] or signal.SIG_DFL)
 
     try:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            old[number] = signal.signal(number, hear)
+        for heard in (signal.SIGINT, signal.SIGTERM):
+            old[heard] = signal.signal(heard, hear)
     except ValueError:  # not in the main thread: whoever runs us there minds the signals
         old = {}
     try:

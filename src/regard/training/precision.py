@@ -16,5 +16,5 @@ def best() -> Precision:
 def use(precision: Precision) -> None:
     """Multiply in this precision from now on; weights and sums stay fp32."""
     inside = "bf16" if precision == "bf16" else "ieee"
-    torch.backends.mkldnn.matmul.fp32_precision = inside
-    torch.backends.mkldnn.rnn.fp32_precision = inside
+    for products in ("matmul", "rnn"):  # of oneDNN; torch's type hints do not know them
+        getattr(torch.backends.mkldnn, products).fp32_precision = inside
