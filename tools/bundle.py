@@ -1,3 +1,4 @@
+# ruff: noqa: E501 — the card is text
 """Put the best model of a training run into the package, in half precision, with its card.
 
     python tools/bundle.py RUN NAME --pairs VALID.tsv
