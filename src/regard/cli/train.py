@@ -28,6 +28,7 @@ CHOICES = {
     "cell": ("gru", "lstm"),
     "tokenizer": ("bpe", "words", "characters"),
     "precision": ("fp32", "bf16"),
+    "device": ("cpu", "cuda", "mps"),
 }
 
 
@@ -66,6 +67,7 @@ def translation(
     save_every: Number = None,
     precision: Annotated[str | None, typer.Option(metavar="|".join(CHOICES["precision"]), show_default=False)] = None,
     threads: Number = None,
+    device: Annotated[str | None, typer.Option(metavar="cpu|cuda|mps", show_default=False)] = None,
     form: Annotated[str, typer.Option("--format", metavar="text|json")] = "text",
     lang: Lang = None,
 ) -> None:

@@ -1,6 +1,6 @@
 """Recording: run a model with a tap, keep the steps asked for, and hold them against the model run without one."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from typing import Protocol
 
 import numpy as np
@@ -29,6 +29,9 @@ class Traceable(Protocol):
     def head(self, features: Tensor) -> Tensor:
         """Its logits."""
 
+    def parameters(self) -> Iterator[Tensor]:
+        """Its weights; they say on which device it runs."""
+
 
 @torch.inference_mode()
 def record(
@@ -52,8 +55,9 @@ def record(
     Raises:
         Failure: `trace_check`: what was recorded is not what the model computes.
     """
-    read = torch.tensor([[start, *target.ids[:-1]]])
-    ids = torch.tensor([source.ids])
+    device = next(iter(model.parameters())).device
+    read = torch.tensor([[start, *target.ids[:-1]]], device=device)
+    ids = torch.tensor([source.ids], device=device)
     untouched = model.head(model.features(ids, read))
     seen: dict[str, Tensor] = {}
 
@@ -90,4 +94,5 @@ def _deviation(came: Tensor, expected: Tensor) -> float:
 
 def _per_head(tensor: Tensor) -> np.ndarray:
     """(1, …) of a model without heads as (1 head, …); the batch axis of one text goes."""
-    return tensor.float().numpy() if tensor.dim() == 3 else tensor[0].float().numpy()
+    per_head = tensor if tensor.dim() == 3 else tensor[0]
+    return per_head.float().cpu().numpy()

@@ -23,12 +23,11 @@ from regard.text.doctor import clean, split
 from regard.text.joining import with_joined
 from regard.text.pairs import Pairs, read_pairs
 from regard.text.tokenizers import Kind, Tokenizer
-from regard.training import checkpoint
+from regard.training import checkpoint, precision
 from regard.training.examples import Examples
 from regard.training.loop import Report, Run, train
 from regard.training.loss import validation_loss
 from regard.training.metrics import quality
-from regard.training.precision import best
 from regard.training.settings import Settings
 
 Schema = TypeVar("Schema", bound=BaseModel)
@@ -172,7 +171,8 @@ def _settled(asked: Asked, tokenizer: Tokenizer, training: Pairs) -> Settings:
     steps = draft.steps if "steps" in asked.run else max(1, round(asked.epochs * per_epoch))
     chosen = {
         "steps": steps,
-        "precision": best(),
+        "precision": precision.best(),
+        "device": precision.device(),
         "threads": torch.get_num_threads(),
         "warmup": min(400, max(1, steps // 10)),
         "evaluate_every": min(1000, max(1, per_epoch)),
@@ -203,7 +203,7 @@ def _run(output: Path, settings: Settings, tokenizer: Tokenizer, training: Pairs
     def save_best(model: RnnTranslator, facts: Report) -> None:
         folder.save(output / "best", model, tokenizer, training_card(settings, facts, len(training)))
 
-    model = RnnTranslator(settings.model)
+    model = RnnTranslator(settings.model).to(settings.device)
     examples = Examples(training.source, training.target, tokenizer)
     report = _Reporter(output, settings, tell)
     return Run(settings, model, tokenizer, examples, validate, save_best, output, report)

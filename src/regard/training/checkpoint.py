@@ -100,4 +100,4 @@ def _restore_optimizer(tensors: dict[str, torch.Tensor], model: RnnTranslator, o
     parameters = dict(model.named_parameters())
     for key, tensor in tensors.items():
         entry, name = key.split(".", 1)
-        optimizer.state[parameters[name]][entry] = tensor.to(parameters[name].device) if tensor.dim() else tensor
+        optimizer.state[parameters[name]][entry] = tensor.to(parameters[name].device)

@@ -1,4 +1,4 @@
-"""In which numbers matrices are multiplied: fp32, or bf16 inside the product where the processor has it."""
+"""Where and in which numbers matrices are multiplied: fp32, or bf16 inside the product where the processor has it."""
 
 from typing import Literal
 
@@ -11,6 +11,13 @@ def best() -> Precision:
     """bf16 where oneDNN finds instructions for it (AMX, AVX512-BF16): elsewhere it is emulated and far slower."""
     has_bf16 = torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported()
     return "bf16" if has_bf16 and "AVX512" in torch.backends.cpu.get_cpu_capability() else "fp32"
+
+
+def device() -> Literal["cpu", "cuda", "mps"]:
+    """The fastest kind of device that torch finds here."""
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
 
 
 def use(precision: Precision) -> None:

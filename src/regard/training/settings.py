@@ -24,7 +24,8 @@ class Settings(BaseModel):
     patience: int = Field(10, ge=1)
     save_every: int = Field(200, ge=1)
     precision: Literal["fp32", "bf16"] = "fp32"
-    threads: int = Field(2, ge=1)
+    threads: int = Field(2, ge=1, le=1024)
+    device: Literal["cpu", "cuda", "mps"] = "cpu"
 
 
 def rate(step: int, settings: Settings) -> float:
