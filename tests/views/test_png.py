@@ -45,6 +45,17 @@ def test_numbers_of_a_grid(heat: bool) -> None:
     np.testing.assert_allclose(numbers(picture), values, atol=5e-4)
 
 
+def test_numbers_stand_under_and_beside_their_names() -> None:
+    picture = Grid(values=np.arange(10).reshape(2, 5) / 10, row_names=("q0", "q1"), column_names=tuple("abcde"))
+    with matplotlib.rc_context():
+        drawn, _ = png.figure(picture)
+    at = {text.get_text(): text.get_position() for text in drawn.findobj(Written)}
+    for (row, column), value in np.ndenumerate(picture.values):
+        x, y = at[f"{value:.2f}"]
+        assert x == at["abcde"[column]][0]
+        assert y == at[f"q{row}"][1]
+
+
 def test_a_large_grid_has_a_scale_for_its_numbers() -> None:
     picture = Grid(values=weights(29, 31), row_names=("r",) * 29, column_names=("c",) * 31)
     assert numbers(picture) == pytest.approx([picture.values.min(), picture.values.max()], abs=5e-3)

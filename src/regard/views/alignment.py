@@ -32,10 +32,13 @@ def alignment(
         lang: the language of titles and reading; None for the one in force.
         layout: rows of the grid are queries (targets) or keys (sources).
         threshold: the smallest weight that is drawn as a link.
+
+    Raises:
+        ValueError: the weights do not fit the words.
     """
     values = np.asarray(weights, dtype=float)
     if values.shape != (len(target_tokens), len(source_tokens)):
-        raise ValueError(f"weights {values.shape} for {len(target_tokens)} targets, {len(source_tokens)} sources")
+        raise ValueError(f"weights {values.shape}, words {(len(target_tokens), len(source_tokens))}")
     links = Links(
         title=say("views.alignment_title", lang),
         top=tuple(source_tokens),

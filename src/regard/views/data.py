@@ -1,0 +1,113 @@
+"""A picture as JSON for the page: its numbers as they are, the same numbers as they are written, their shades."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from regard.views.mathml import mathml
+from regard.views.picture import Columns, Formula, Grid, Links, Marks, Picture, Rows, Series, Table, Text
+from regard.views.shade import shades
+from regard.views.signs import cell, minus, number, prose, told_apart, visible
+
+Data = dict[str, Any]
+
+
+def data(picture: Picture) -> Data:
+    """Strict JSON (no NaN, no infinity) of everything a page shows; `kind` says which picture it is."""
+    notes = {"title": prose(picture.title), "reading": prose(picture.reading), "check": prose(picture.check)}
+    return {"kind": type(picture).__name__.lower(), **notes, **_DATA[type(picture)](picture)}
+
+
+def _grid(picture: Grid) -> Data:
+    depth = shades(picture.values) if picture.heat else np.full(picture.values.shape, np.nan)
+    return {
+        "rows": [visible(name) for name in picture.row_names],
+        "columns": [visible(name) for name in picture.column_names],
+        "row_axis": visible(picture.row_axis),
+        "column_axis": visible(picture.column_axis),
+        "heat": picture.heat,
+        "texts": [[minus(number(value, picture.digits)) for value in row] for row in picture.values],
+        "exact": [[_finite(value) for value in row] for row in picture.values],
+        "shades": [[_finite(round(float(shade), 4)) for shade in row] for row in depth],
+    }
+
+
+def _links(picture: Links) -> Data:
+    return {
+        "top": [visible(token) for token in picture.top],
+        "bottom": [visible(token) for token in picture.bottom],
+        "told_apart": {"top": told_apart(picture.top), "bottom": told_apart(picture.bottom)},
+        "links": [
+            {"top": top, "bottom": bottom, "weight": _finite(weight), "text": minus(number(weight, picture.digits))}
+            for top, bottom, weight in picture.links
+        ],
+    }
+
+
+def _marks(picture: Marks) -> Data:
+    return {
+        "x_axis": visible(picture.x_axis),
+        "y_axis": visible(picture.y_axis),
+        "series": [_series(series, picture.digits) for series in picture.series],
+    }
+
+
+def _series(series: Series, digits: int) -> Data:
+    errors = series.errors or (math.nan,) * len(series.y)
+    return {
+        "name": visible(series.name),
+        "kind": series.kind,
+        "x": [visible(x) if isinstance(x, str) else _finite(x) for x in series.x],
+        "y": [_finite(y) for y in series.y],
+        "errors": [_finite(error) for error in errors],
+        "texts": [_spread(y, error, digits) for y, error in zip(series.y, errors, strict=True)],
+    }
+
+
+def _spread(value: float, error: float, digits: int) -> str:
+    return minus(number(value, digits)) + (f" ±{number(error, digits)}" if math.isfinite(error) else "")
+
+
+def _table(picture: Table) -> Data:
+    return {
+        "head": [visible(name) for name in picture.head],
+        "numeric": [all(not isinstance(row[at], str) for row in picture.rows) for at in range(len(picture.head))],
+        "rows": [
+            [visible(value) if isinstance(value, str) else minus(cell(value, picture.digits)) for value in row]
+            for row in picture.rows
+        ],
+    }
+
+
+def _formula(picture: Formula) -> Data:
+    return {"mathml": mathml(picture.latex), "plain": prose(picture.plain or picture.latex)}
+
+
+def _text(picture: Text) -> Data:
+    return {"text": prose(picture.text), "level": picture.level}
+
+
+def _rows(picture: Rows) -> Data:
+    return {"parts": [data(part) for part in picture.parts]}
+
+
+def _columns(picture: Columns) -> Data:
+    return {"parts": [data(part) for part in picture.parts], "signs": [prose(sign) for sign in picture.signs]}
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None
+
+
+_DATA: dict[type[Picture], Callable[[Any], Data]] = {
+    Grid: _grid,
+    Links: _links,
+    Marks: _marks,
+    Table: _table,
+    Formula: _formula,
+    Text: _text,
+    Rows: _rows,
+    Columns: _columns,
+}
