@@ -1,0 +1,39 @@
+"""An attention workbench: compute attention with every number in view, train the models built on it, look inside them.
+
+Names are fetched when they are first used, so `import regard` is quick and loads no torch.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from regard.core.errors import speak_with
+from regard.language import say
+from regard.version import __version__
+
+if TYPE_CHECKING:
+    from regard.core.attend import attend, steps
+    from regard.tasks.translation import load
+
+# Each public name and the module it lives in.
+_HOME = {
+    "attend": "regard.core.attend",
+    "steps": "regard.core.attend",
+    "load": "regard.tasks.translation",
+}
+
+__all__ = ["__version__", "attend", "load", "steps"]
+
+speak_with(say)
+
+
+def __getattr__(name: str) -> Any:
+    """Fetch a public name from its module, once."""
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(_HOME[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOME})

@@ -1,0 +1,45 @@
+"""From an exception to one clear line and an exit code."""
+
+from typer.exceptions import TyperException
+
+from regard.core.errors import RegardError
+from regard.core.nearest import nearest
+from regard.language import say
+
+_LONGEST = 1000
+
+
+def complaint(error: Exception) -> str:
+    """What went wrong, as one line that no terminal takes for a command."""
+    shown = " ".join(_sentence(error).split())
+    shown = "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in shown)
+    return shown if len(shown) <= _LONGEST else shown[: _LONGEST - 1] + "…"
+
+
+def exit_code(error: Exception) -> int:
+    """2 for bad input, 1 for a failure."""
+    return error.exit_code if isinstance(error, RegardError | TyperException) else 1
+
+
+def _sentence(error: Exception) -> str:
+    """What went wrong, in words."""
+    if isinstance(error, RegardError):
+        return str(error)
+    if isinstance(error, TyperException):
+        return _usage(error)
+    return say("errors.unexpected", kind=type(error).__name__, message=str(error))
+
+
+def _usage(error: TyperException) -> str:
+    """A wrong option, a missing argument, a value that is none: as a sentence of ours."""
+    context = getattr(error, "ctx", None)
+    path = context.command_path if context else "regard"
+    parameter, option = getattr(error, "param", None), getattr(error, "option_name", None)
+    if hasattr(error, "possibilities") and option:
+        known = [name for each in context.command.params for name in each.opts] if context else []
+        return say("errors.unknown_option", asked=option, command=path, nearest=nearest(option, [*known, "--help"]))
+    if type(error).__name__ == "MissingParameter" and parameter is not None:
+        return say("errors.missing_argument", name=parameter.name.upper(), command=path)
+    if parameter is not None:
+        return say("errors.wrong_value", name=parameter.get_error_hint(), command=path, message=error.message)
+    return say("errors.wrong_usage", command=path, message=error.format_message())
