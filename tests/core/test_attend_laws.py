@@ -201,6 +201,15 @@ def test_blind_queries_give_zero_and_pass_no_gradient(name: str, dtype: torch.dt
     assert all(torch.equal(t.grad, before) for t, before in zip(given, everything, strict=True))
 
 
+def test_softmax_of_nothing_has_a_gradient_of_zero() -> None:
+    """Of itself, also where a tap hid scores in its own way, by adding −inf."""
+    masked = torch.tensor([[float("-inf")] * 3, [0.0, float("-inf"), 0.0]], requires_grad=True)
+    weights = softmax(masked + torch.zeros(2, 3))
+    (gradient,) = torch.autograd.grad(weights[:, 0].sum(), masked)
+    assert weights.tolist() == [[0, 0, 0], [0.5, 0, 0.5]]
+    assert gradient.tolist() == [[0, 0, 0], [0.25, 0, -0.25]]
+
+
 @every_scorer
 @law
 @given(data=st.data())

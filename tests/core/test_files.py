@@ -105,25 +105,27 @@ def test_a_link_is_followed(tmp_path: Path) -> None:
 def test_a_pipe_stays_a_pipe(tmp_path: Path) -> None:
     """As `-o /dev/stdout` is one: never replaced by a file."""
     os.mkfifo(tmp_path / "pipe")
-    with ThreadPoolExecutor(1) as pool:
-        reading = pool.submit((tmp_path / "pipe").read_bytes)
-        write_whole(tmp_path / "pipe", b"through")
-        assert reading.result(timeout=10) == b"through"
+    reading = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    write_whole(tmp_path / "pipe", b"through")
+    assert os.read(reading, 99) == b"through"
+    os.close(reading)
     assert (tmp_path / "pipe").is_fifo()
 
 
-def test_two_threads_write_one_file(tmp_path: Path) -> None:
-    contents = [bytes([letter]) * 100_003 for letter in b"ab"]
-    meet = threading.Barrier(2)
+def test_two_threads_write_one_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both are in the middle of it at once, and neither sees the other's half."""
+    meet, sync = threading.Barrier(2), os.fsync
 
-    def write(data: bytes) -> None:
-        for _ in range(10):
+    def slow(descriptor: int) -> None:
+        if not os.path.isdir(f"/proc/self/fd/{descriptor}"):
             meet.wait(timeout=10)
-            write_whole(tmp_path / "a", data)
-            assert (tmp_path / "a").read_bytes() in contents
+        sync(descriptor)
 
+    monkeypatch.setattr(os, "fsync", slow)
+    contents = [b"one", b"another"]
     with ThreadPoolExecutor(2) as pool:
-        list(pool.map(write, contents))
+        list(pool.map(write_whole, [tmp_path / "a"] * 2, contents))
+    assert (tmp_path / "a").read_bytes() in contents
     assert listing(tmp_path) == ["a"]
 
 
