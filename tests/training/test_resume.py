@@ -163,7 +163,7 @@ def test_two_processes_do_not_train_in_one_folder(tmp_path: Path) -> None:
 def test_a_setting_out_of_its_range_is_refused(tmp_path: Path, name: str, value: float) -> None:
     with pytest.raises(BadInput) as caught:
         train_translation(tmp_path / "run", asked(tmp_path, **{name: value}), quiet)
-    assert (caught.value.code, caught.value.facts["name"]) == ("setting", name)
+    assert (caught.value.code, caught.value.facts["name"]) == ("setting_bound", name)
 
 
 def test_a_resume_may_ask_again_for_the_same_but_for_nothing_else(tmp_path: Path) -> None:

@@ -23,27 +23,34 @@ def evaluate(
     lang: Lang = None,
 ) -> None:
     from regard.tasks import evaluation as task
-    from regard.tasks.pictures import check_form, write
-    from regard.tasks.translation import load
+    from regard.tasks.pictures import check_places, write
+    from regard.tasks.translation import checked_rules, load
     from regard.text.pairs import parse_columns, read_pairs
     from regard.views import terminal
 
-    form = one_of(form, ("text", "json"), "--format")
-    for path in picture or []:
-        check_form(path)
+    paths = picture or []
+    check_places(paths, alone=one_of(form, ("text", "json"), "--format") == "json")
+    checked_rules(beam, 1.0)
     read = read_pairs(pairs, columns=parse_columns(columns) if columns else None, encoding=encoding)
+    translators = {name: load(name) for name in model or ["en-fr"]}
     found = []
-    for translator in [load(name) for name in model or ["en-fr"]]:
-        with counting(len(read), say("cli.evaluating", model=translator.name)) as done:
-            found.append(task.evaluate(translator, read, beam=beam, done=done))
+    for name, translator in _named(translators):
+        with counting(len(read), say("cli.evaluating", model=name)) as done:
+            found.append(task.evaluate(translator, read, name=name, beam=beam, done=done))
     compared = task.compare_all(found, read.target)
     if form == "json":
         _print_json(found, compared)
     else:
         print(terminal.render(task.picture(found, compared)))
-    for path in picture or []:
+    for path in (path for path in paths if path != "-"):  # the terminal has it already
         note = write(task.picture(found, compared), path)
         print(" ".join([say("cli.wrote", path=path), note]).strip(), file=sys.stderr)
+
+
+def _named(translators: dict[str, Any]) -> list[tuple[str, Any]]:
+    """Each model with its name; where two folders have the same one, with what was asked for."""
+    names = {translator.name for translator in translators.values()}
+    return [(each.name if len(names) == len(translators) else asked, each) for asked, each in translators.items()]
 
 
 def _print_json(found: list[Any], compared: list[dict[str, Any]]) -> None:

@@ -19,7 +19,7 @@ def models(
 
     form = one_of(form, ("text", "json"), "--format")
     if name is not None:
-        print(card(name))
+        print(json.dumps({"name": name, "card": card(name)}, ensure_ascii=False) if form == "json" else card(name))
         return
     found = listed()
     if form == "json":

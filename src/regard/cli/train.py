@@ -21,7 +21,7 @@ Share = Annotated[float | None, typer.Option(metavar="X", show_default=False)]
 Files = Annotated[list[Path] | None, typer.Option(metavar="FILE", show_default=False)]
 Word = Annotated[str | None, typer.Option(show_default=False)]
 
-DATA = ("pairs", "validation", "columns", "encoding", "held_out", "tokenizer", "vocab_size", "joined")
+DATA = ("pairs", "validation", "columns", "encoding", "held_out", "tokenizer", "vocab_size", "joined", "epochs")
 MODEL = ("attention", "cell", "d_embedding", "d_model", "n_layers", "dropout")
 CHOICES = {
     "attention": ("none", "additive", "dot", "general", "concat"),
@@ -95,7 +95,7 @@ def _trained(output: Path, given: dict[str, Any], resume: bool) -> dict[str, Any
         given["columns"] = parse_columns(given["columns"])
     run = tuple(name for name in Settings.model_fields if name != "model")
     chosen = [{name: given[name] for name in names if name in given} for names in (DATA, MODEL, run)]
-    asked = Asked(chosen[0], chosen[1], chosen[2], given.get("epochs", 10.0))
+    asked = Asked(chosen[0], chosen[1], chosen[2])
     tell = Training()
     try:
         return train_translation(output, asked, tell, resume=resume)

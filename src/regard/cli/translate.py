@@ -4,7 +4,6 @@ import json
 import sys
 from collections.abc import Iterator
 from itertools import islice
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -16,11 +15,14 @@ from regard.core.nearest import one_of
 from regard.language import say
 
 CHUNK = 256
+"""Lines that are translated together; one alone where somebody types them."""
+
 DRAWN = 20
+"""At most so many sentences are drawn into a file."""
 
 
 def translate(
-    texts: Annotated[list[str] | None, typer.Argument(metavar="[TEXT]…", show_default=False)] = None,
+    texts: Annotated[list[str] | None, typer.Argument(metavar="TEXT", show_default=False)] = None,
     model: Annotated[str, typer.Option(metavar="MODEL")] = "en-fr",
     source: Annotated[str | None, typer.Option("--input", "-i", metavar="FILE", show_default=False)] = None,
     beam: Annotated[int, typer.Option(metavar="N")] = 5,
@@ -32,69 +34,95 @@ def translate(
     encoding: Annotated[str, typer.Option(metavar="NAME")] = "utf-8",
     lang: Lang = None,
 ) -> None:
-    from regard.core.files import write_whole
-    from regard.tasks.pictures import check_form
+    from regard.tasks.pictures import check_place, check_places
     from regard.tasks.sources import sentences
-    from regard.tasks.translation import load
+    from regard.tasks.translation import checked_rules, load
 
-    form = one_of(form, ("text", "json"), "--format")
-    for path in picture or []:
-        check_form(path)
-    translator = load(model)
-    look = form == "json" or bool(alignment or picture)
-    if (alignment or picture) and not translator.model.sites:
-        raise BadInput("no_attention", name=translator.name)
-    drawn: list[Any] = []
-    aligned: list[str] = []
-    lines = enumerate(sentences(texts or [], source, as_text=text, encoding=encoding), start=1)
-    for chunk in _chunks(lines):
-        with counting(len(chunk), say("cli.translating")) as done:
-            found = translator.translate(
-                [line.text for _, line in chunk], beam=beam, length_penalty=length_penalty, look=look, done=done
-            )
-        for (number, line), each in zip(chunk, found, strict=True):
-            _notice(number, line, each)
-            print(json.dumps(each.json(), ensure_ascii=False, allow_nan=False) if form == "json" else each.translation)
-            aligned.append(each.alignment if look else "")
-            drawn += [each] if picture and len(drawn) < DRAWN and each.trace else []
-        sys.stdout.flush()
+    paths = picture or []
+    check_places(paths, alone=one_of(form, ("text", "json"), "--format") == "json")
     if alignment:
-        write_whole(Path(alignment), "".join(f"{line}\n" for line in aligned).encode())
-        print(say("cli.wrote", path=alignment), file=sys.stderr)
-    if picture:
-        _draw(drawn, picture, len(aligned))
+        check_place(alignment)
+    checked_rules(beam, length_penalty)
+    translator = load(model)
+    if (alignment or paths) and not translator.model.sites:
+        raise BadInput("no_attention", name=translator.name)
+    how = {"beam": beam, "length_penalty": length_penalty, "look": bool(form == "json" or alignment or paths)}
+    lines = sentences(texts or [], source, as_text=text, encoding=encoding)
+    aligned: list[str] = []
+    drawn: list[Any] = []
+    for each in _translated(translator, lines, 1 if _typed(texts, source) else CHUNK, how):
+        print(json.dumps(each.json(), ensure_ascii=False, allow_nan=False) if form == "json" else each.translation)
+        if "-" in paths:
+            _draw_here(each)
+        aligned += [each.alignment] if alignment else []
+        drawn += [each] if paths and each.trace and len(drawn) <= DRAWN else []
+    if alignment:
+        _write_alignment(aligned, alignment)
+    _draw(drawn, [path for path in paths if path != "-"])
 
 
-def _chunks(lines: Iterator[Any]) -> Iterator[list[Any]]:
-    while chunk := list(islice(lines, CHUNK)):
-        yield chunk
+def _typed(texts: list[str] | None, source: str | None) -> bool:
+    """Whether somebody types the sentences; who does is told how to end."""
+    typed = not texts and source in (None, "-") and sys.stdin is not None and sys.stdin.isatty()
+    if typed:
+        print(say("cli.type_here"), file=sys.stderr)
+    return typed
+
+
+def _translated(translator: Any, lines: Iterator[Any], size: int, how: dict[str, Any]) -> Iterator[Any]:
+    """The translation of each line, in order, `size` lines at a time; what was not read of a line is told."""
+    first = 1
+    while chunk := list(islice(lines, size)):
+        after = first + len(chunk)
+        with counting(len(chunk), say("cli.translating", first=first, last=after - 1)) as done:
+            found = translator.translate([line.text for line in chunk], **how, done=done)
+        for number, line, each in zip(range(first, after), chunk, found, strict=True):
+            _notice(number, line, each)
+            yield each
+        print(end="", flush=True)
+        first = after
 
 
 def _notice(number: int, line: Any, each: Any) -> None:
     """What was not read of a line."""
-    if line.cut:
+    from regard.tasks.translation import LONGEST
+
+    if each.unread:
+        print(say("cli.tokens_cut", line=number, read=LONGEST), file=sys.stderr)
+    elif line.cut:
         facts = {"line": number, "read": len(line.text), "characters": line.characters}
         print(say("cli.line_cut", **facts), file=sys.stderr)
-    elif each.unread:
-        print(say("cli.tokens_cut", line=number, unread=each.unread), file=sys.stderr)
 
 
-def _draw(drawn: list[Any], paths: list[str], count: int) -> None:
-    """The pictures asked for: on the terminal for `-`, else into files."""
-    from regard.tasks.pictures import write
+def _write_alignment(aligned: list[str], path: str) -> None:
+    from regard.core.files import write_whole
+
+    write_whole(path, "".join(f"{line}\n" for line in aligned).encode())
+    print(say("cli.wrote", path=path), file=sys.stderr)
+
+
+def _draw_here(each: Any) -> None:
+    """The picture of one translation, on the terminal."""
     from regard.views import terminal
+
+    if each.trace:
+        print(f"\n{terminal.render(each.picture())}\n")
+
+
+def _draw(drawn: list[Any], paths: list[str]) -> None:
+    """The pictures of the first translations, into files."""
+    from regard.tasks.pictures import write
     from regard.views.picture import Rows
 
+    if not paths:
+        return
     if not drawn:
         print(say("cli.nothing_drawn"), file=sys.stderr)
         return
-    pictures = [each.picture() for each in drawn]
-    whole = pictures[0] if len(pictures) == 1 else Rows(parts=tuple(pictures))
-    if count > DRAWN:
-        print(say("cli.drawn_first", drawn=len(drawn)), file=sys.stderr)
+    if len(drawn) > DRAWN:
+        print(say("cli.drawn_first", drawn=DRAWN), file=sys.stderr)
+    pictures = tuple(each.picture() for each in drawn[:DRAWN])
+    whole = pictures[0] if len(pictures) == 1 else Rows(parts=pictures)
     for path in paths:
-        if path == "-":
-            print("\n" + terminal.render(whole))
-            continue
         note = write(whole, path)
         print(" ".join([say("cli.wrote", path=path), note]).strip(), file=sys.stderr)

@@ -8,7 +8,8 @@ import torch
 from regard.core.protocols import Decoder
 from regard.generation.search import Hypothesis, Rules, search
 from regard.text.batches import in_order, padded
-from regard.text.tokenizers import END, PAD, START, UNKNOWN, Tokenizer
+from regard.text.doctor import tidy
+from regard.text.tokenizers import END, PAD, START, UNKNOWN, Encoded, Tokenizer
 
 MAX_SOURCE = 500
 """Longest source read, in tokens; what is longer is cut, and said so."""
@@ -25,14 +26,13 @@ class Output:
 
 @dataclass(frozen=True)
 class Translated:
-    """A source as the model read it, and its translations, best first; none for an empty source.
+    """A source as the model read it, without its end, and its translations, best first; none for an empty source.
 
     Attributes:
-        source_ids: with the end token.
         unread: how many tokens of the source were cut off.
     """
 
-    source_ids: list[int]
+    source: Encoded
     outputs: list[Output]
     unread: int = 0
 
@@ -57,17 +57,17 @@ def translate(
         batch_tokens: budget of a batch: sentences × longest × beam.
         done: told how many more sentences are finished, as they are.
     """
-    encoded = [e.ids for e in tokenizer.encode_batch(texts)]
-    sources = [[*ids[:MAX_SOURCE], END] if ids else [] for ids in encoded]
-    hypotheses = _searched(model, sources, how, batch_tokens, done)
+    encoded = tokenizer.encode_batch([tidy(text) for text in texts])
+    read = [e.first(MAX_SOURCE) for e in encoded]
+    found = _searched(model, [[*e.ids, END] if e.ids else [] for e in read], how, batch_tokens, done)
     return [
-        Translated(
-            source,
-            [Output(tokenizer.decode(h.ids).strip(), h.ids, h.score) for h in hypotheses[index]],
-            max(0, len(encoded[index]) - MAX_SOURCE),
-        )
-        for index, source in enumerate(sources)
+        Translated(source, _outputs(hypotheses, tokenizer), len(whole.ids) - len(source.ids))
+        for whole, source, hypotheses in zip(encoded, read, found, strict=True)
     ]
+
+
+def _outputs(hypotheses: list[Hypothesis], tokenizer: Tokenizer) -> list[Output]:
+    return [Output(tokenizer.decode(h.ids).strip(), h.ids, h.score) for h in hypotheses]
 
 
 def _searched(

@@ -79,7 +79,7 @@ def _checked(sites: Collection[Site], seen: dict[str, Tensor], logits: Tensor, u
         weights, value, context = (seen[f"{site.address}/{step}"] for step in ("weights", "value", "context"))
         total = weights.sum(-1)
         found += [_deviation(total, (total > 0.5).float()), _deviation(weights @ value, context)]
-    worst = max(found)
+    worst = float(np.max(found))  # NaN stays NaN, which max() may lose
     if not worst <= TOLERANCE:
         raise Failure("trace_check", deviation=f"{worst:.1e}", tolerance=f"{TOLERANCE:.0e}")
     return Check("full", worst, TOLERANCE)

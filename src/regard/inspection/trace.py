@@ -1,9 +1,11 @@
 """A trace: what a model attended to on one text, as data. No model in it; it can be looked at anywhere.
 
 On disk it is one safetensors file: a tensor `ADDRESS/STEP` for each step kept, and under the metadata key `regard` a
-JSON object with everything else. `safetensors` and numpy are enough to read it.
+JSON object with everything else; the metadata key `sha256` holds both together. `safetensors` and numpy are enough to
+read it.
 """
 
+import hashlib
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -37,12 +39,20 @@ class Check:
 
 @dataclass(frozen=True)
 class Sequence:
-    """One side of what was run: its text, tokens and ids, and the word that each token belongs to."""
+    """One side of what was run.
+
+    Attributes:
+        text: what was read or written; of a source that was too long, the part that was read.
+        tokens, ids: with the end token.
+        words: the word between spaces that each token belongs to, from 0; one that is no text is a word of its own.
+        spans: the characters of `text` that each token covers, from … to; none for one that is no text.
+    """
 
     text: str
     tokens: tuple[str, ...]
     ids: tuple[int, ...]
     words: tuple[int, ...]
+    spans: tuple[tuple[int, int], ...]
 
     def word_list(self) -> tuple[str, ...]:
         """The words that `words` counts; tokens that are no text (the end) stand for themselves."""
@@ -108,7 +118,8 @@ class Trace:
             "check": asdict(self.check),
         }
         tensors = {name: np.ascontiguousarray(tensor) for name, tensor in self.tensors.items()}
-        write_whole(path, save(tensors, metadata={"regard": json.dumps(facts, ensure_ascii=False)}))
+        told = json.dumps(facts, ensure_ascii=False)
+        write_whole(path, save(tensors, metadata={"regard": told, "sha256": _digest(told, tensors)}))
 
 
 def load(path: Path | str) -> Trace:
@@ -121,23 +132,35 @@ def load(path: Path | str) -> Trace:
         raise BadInput("file_missing", path=str(path))
     try:
         with safe_open(path, framework="numpy") as file:
-            facts = json.loads((file.metadata() or {}).get("regard", "null"))
+            metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 — it is no dict
-    except (SafetensorError, OSError, ValueError) as error:
+        facts = json.loads(metadata.get("regard", "null"))
+    except (SafetensorError, OSError, ValueError, RecursionError) as error:
         raise BadInput("trace_broken", path=str(path), reason=str(error)) from error
     if not isinstance(facts, dict) or facts.get("format") != FORMAT:
         came = facts.get("format") if isinstance(facts, dict) else None
         raise BadInput("trace_version", path=str(path), came=str(came), expected=FORMAT)
+    if metadata.get("sha256") != _digest(metadata["regard"], tensors):
+        raise BadInput("trace_broken", path=str(path), reason="sha256")
     try:
         return _trace(facts, tensors)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise BadInput("trace_broken", path=str(path), reason=str(error)) from error
 
 
+def _digest(told: str, tensors: dict[str, np.ndarray]) -> str:
+    """The sha256 of everything that a trace holds: safetensors itself would not see a changed number."""
+    digest = hashlib.sha256(told.encode())
+    for name, tensor in sorted(tensors.items()):
+        digest.update(f"{name} {tensor.dtype} {tensor.shape} ".encode() + tensor.tobytes())
+    return digest.hexdigest()
+
+
 def _trace(facts: dict[str, Any], tensors: dict[str, np.ndarray]) -> Trace:
-    sequences = {
-        name: Sequence(s["text"], tuple(s["tokens"]), tuple(s["ids"]), tuple(s["words"]))
-        for name, s in facts["sequences"].items()
-    }
+    sequences = {name: _sequence(**side) for name, side in facts["sequences"].items()}
     sites = tuple(Site(**site) for site in facts["sites"])
     return Trace(facts["model"], facts["fingerprint"], sequences, sites, tensors, Check(**facts["check"]))
+
+
+def _sequence(text: str, tokens: list[str], ids: list[int], words: list[int], spans: list[list[int]]) -> Sequence:
+    return Sequence(text, tuple(tokens), tuple(ids), tuple(words), tuple((start, end) for start, end in spans))

@@ -1,6 +1,7 @@
 """The models that come with the package: each a folder under `bundled/`, in the layout of any other."""
 
 import json
+import os
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -28,9 +29,9 @@ def find(name: str) -> Path:
         return _shelf() / name
     path = Path(name)
     for folder in (path, path / BEST):
-        if (folder / CONFIG).is_file():
+        if os.path.isfile(folder / CONFIG):  # a name that no path can have is none, and no error
             return folder
-    if path.exists():
+    if os.path.exists(path):
         raise BadInput("no_model_folder", path=name)
     raise BadInput("unknown_model", name=name, nearest=nearest(name, names()), names=", ".join(names()))
 
@@ -38,7 +39,7 @@ def find(name: str) -> Path:
 def card(name: str) -> str:
     """The card of a model, as Markdown."""
     path = find(name) / CARD
-    return path.read_text(encoding="utf-8").rstrip("\n") if path.is_file() else ""
+    return path.read_text(encoding="utf-8", errors="replace").rstrip("\n") if path.is_file() else ""
 
 
 def listed() -> list[dict[str, Any]]:

@@ -9,13 +9,14 @@ from sacrebleu.significance import PairedTest
 
 from regard.language import say
 from regard.tasks.translation import Translator
+from regard.text.doctor import words
 from regard.text.pairs import Pairs
 from regard.training.metrics import Quality, cutting, quality
 from regard.views.lengths import by_length
 from regard.views.picture import Picture, Rows, Table
 
 BUCKETS = ((1, 5), (6, 9), (10, 14), (15, None))
-"""Source lengths in words, from … to."""
+"""Source lengths in words, from … to; a letter of Chinese and its like is one."""
 
 
 @dataclass(frozen=True)
@@ -43,17 +44,27 @@ def _figures(found: Quality) -> dict[str, float]:
 
 
 def evaluate(
-    model: Translator, pairs: Pairs, *, beam: int = 5, done: Callable[[int], None] | None = None
+    model: Translator,
+    pairs: Pairs,
+    *,
+    name: str | None = None,
+    beam: int = 5,
+    done: Callable[[int], None] | None = None,
 ) -> Evaluation:
-    """Translate every source and score the results against the targets."""
+    """Translate every source and score the results against the targets.
+
+    Args:
+        name: what the model is called in the result; None for its own name.
+    """
     results = model.translate(list(pairs.source), beam=beam, look=False, done=done)
     translations = [result.translation for result in results]
     by_length = {}
+    lengths = [words(text) for text in pairs.source]
     for low, high in BUCKETS:
-        rows = [i for i, text in enumerate(pairs.source) if low <= len(text.split()) <= (high or 10**9)]
+        rows = [i for i, length in enumerate(lengths) if low <= length <= (high or length)]
         chosen = [translations[i] for i in rows], [pairs.target[i] for i in rows]
         by_length[f"{low}–{high}" if high else f"{low}+"] = (len(rows), quality(*chosen) if rows else None)
-    return Evaluation(model.name, len(pairs), quality(translations, pairs.target), by_length, translations)
+    return Evaluation(name or model.name, len(pairs), quality(translations, pairs.target), by_length, translations)
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from regard.tasks.cards import training_card
 from regard.text import tokenizers
 from regard.text.doctor import clean, split
 from regard.text.joining import with_joined
+from regard.text.lines import STDIN, shown_name
 from regard.text.pairs import Pairs, read_pairs
 from regard.text.tokenizers import Kind, Tokenizer
 from regard.training import checkpoint, precision
@@ -30,18 +31,23 @@ from regard.training.loss import validation_loss
 from regard.training.metrics import quality
 from regard.training.settings import Settings
 
+SIGNS = {"greater_than": ">", "greater_than_equal": "≥", "less_than": "<", "less_than_equal": "≤"}
+
 Schema = TypeVar("Schema", bound=BaseModel)
 Tell = Callable[[str, Report], None]
 """Told what happens: `tell(kind, facts)` with kind data | start | resume | progress | validation | checkpoint."""
+
+BEFORE = ("data.json", folder.TOKENIZER)
+"""What is written before `run.json`: where there is no more, no run was begun."""
 
 SAMPLED = 500
 """At most so many validation sentences, evenly spaced, are translated at each validation."""
 
 
 class Data(BaseModel):
-    """Which sentences a run is trained on, as `run.json` holds it."""
+    """Which sentences a run is trained on, and how often, as `run.json` holds it."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     pairs: list[Path]
     validation: list[Path] | None = None
@@ -51,6 +57,7 @@ class Data(BaseModel):
     tokenizer: Kind = "bpe"
     vocab_size: int = Field(5000, ge=8, le=1_000_000)
     joined: float = Field(0.0, ge=0, le=10)
+    epochs: float = Field(10.0, gt=0, le=10_000)
 
 
 @dataclass(frozen=True)
@@ -60,7 +67,6 @@ class Asked:
     data: dict[str, Any] = field(default_factory=dict)
     model: dict[str, Any] = field(default_factory=dict)
     run: dict[str, Any] = field(default_factory=dict)
-    epochs: float = 10.0
 
 
 def train_translation(output: Path, asked: Asked, tell: Tell, *, resume: bool = False) -> Report:
@@ -81,6 +87,8 @@ def train_translation(output: Path, asked: Asked, tell: Tell, *, resume: bool = 
         torch.manual_seed(settings.seed)
         run = _run(output, settings, tokenizer, training, validation, tell)
         resume_from, wrong = checkpoint.latest(output)
+        if wrong and resume_from is None:
+            raise wrong[0]
         for error in wrong:
             tell("warning", {"error": error})
         start = {"settings": settings, "parameters": sum(p.numel() for p in run.model.parameters())}
@@ -92,13 +100,17 @@ def train_translation(output: Path, asked: Asked, tell: Tell, *, resume: bool = 
 
 def _begin(output: Path, asked: Asked, tell: Tell) -> tuple[Settings, Tokenizer, tuple[Pairs, Pairs]]:
     """A new run: clean the data, train the tokenizer, settle every choice, and write them down."""
-    if any(p for p in output.iterdir() if not p.name.startswith(".")):
+    if any(p for p in output.iterdir() if not p.name.startswith(".") and p.name not in BEFORE):
         raise BadInput("output_not_empty", path=str(output))
     data = _valid(Data, asked.data)
+    _draft(asked, data.vocab_size)  # a choice that breaks a rule is refused before the work, not after
+    for path in (*data.pairs, *(data.validation or ())):
+        if (path.exists() and not path.is_file() and not path.is_dir()) or str(path) == STDIN:
+            raise BadInput("pairs_fleeting", path=shown_name(path))
     sides = _sides(data, int(asked.run.get("seed", 1)), output, tell)
     lines = (line for side in (sides[0].source, sides[0].target) for line in side)
     tokenizer = tokenizers.train(lines, kind=data.tokenizer, vocab_size=data.vocab_size)
-    settings = _settled(asked, tokenizer, sides[0])
+    settings = _settled(asked, tokenizer, sides[0], data.epochs)
     write_whole(output / folder.TOKENIZER, tokenizer.json().encode())
     facts = {
         "data": data.model_dump(mode="json"),
@@ -143,9 +155,21 @@ def _valid(kind: type[Schema], given: dict[str, Any], base: Schema | None = None
     try:
         return kind(**({} if base is None else base.model_dump()) | given)
     except ValidationError as error:
-        first = error.errors()[0]
-        name, came = ".".join(map(str, first["loc"])), str(first["input"])[:100]
-        raise BadInput("setting", name=name, came=came, reason=first["msg"]) from error
+        raise _refusal(error.errors()[0]) from error
+
+
+def _refusal(broken: Any) -> BadInput:
+    """Which choice broke which rule, in our words where they are ours to choose."""
+    name, rule = str(broken["loc"][0]), broken["type"]
+    facts = {"name": name, "option": "--" + name.replace("_", "-"), "came": str(broken["input"])[:100]}
+    limit = next(iter(broken.get("ctx", {}).values()), None)
+    if rule in SIGNS:
+        return BadInput("setting_bound", **facts, rule=f"{SIGNS[rule]} {limit}")
+    if rule == "multiple_of":
+        return BadInput("setting_multiple", **facts, step=limit)
+    if rule == "finite_number":
+        return BadInput("setting_finite", **facts)
+    return BadInput("setting", **facts, reason=broken["msg"])
 
 
 def _sides(data: Data, seed: int, output: Path, tell: Tell) -> tuple[Pairs, Pairs]:
@@ -163,12 +187,20 @@ def _sides(data: Data, seed: int, output: Path, tell: Tell) -> tuple[Pairs, Pair
     return with_joined(training, data.joined, seed), validation
 
 
-def _settled(asked: Asked, tokenizer: Tokenizer, training: Pairs) -> Settings:
-    """Every choice of the run: what was given, else what suits the data and the machine."""
-    model = _valid(RnnConfig, {"vocab_size": tokenizer.vocab_size, **asked.model})
+def _draft(asked: Asked, vocab_size: int) -> Settings:
+    """The choices of the run that were given, the rest by default."""
+    model = _valid(RnnConfig, {"vocab_size": vocab_size, **asked.model})
     draft = _valid(Settings, {"model": model, "steps": 1, **asked.run})
+    if not precision.has(draft.device):
+        raise BadInput("device_missing", asked=draft.device)
+    return draft
+
+
+def _settled(asked: Asked, tokenizer: Tokenizer, training: Pairs, epochs: float) -> Settings:
+    """Every choice of the run: what was given, else what suits the data and the machine."""
+    draft = _draft(asked, tokenizer.vocab_size)
     per_epoch = Examples(training.source, training.target, tokenizer).batches_per_epoch(draft.batch_tokens)
-    steps = draft.steps if "steps" in asked.run else max(1, round(asked.epochs * per_epoch))
+    steps = draft.steps if "steps" in asked.run else max(1, round(epochs * per_epoch))
     chosen = {
         "steps": steps,
         "precision": precision.best(),
@@ -227,7 +259,7 @@ class _Reporter:
                 self._write("progress", self._gathered(facts))
         elif kind == "validation":
             self._write(kind, facts)
-            self.since = time.monotonic()
+            self.steps, self.since = [], time.monotonic()  # its time is none of the steps'
         else:
             self.tell(kind, facts)
 
@@ -247,8 +279,11 @@ class _Reporter:
         }
 
     def _write(self, kind: str, facts: Report) -> None:
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"kind": kind, **facts}, ensure_ascii=False) + "\n")
+        try:
+            with self.path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps({"kind": kind, **facts}, ensure_ascii=False) + "\n")
+        except OSError as error:
+            raise Failure("cannot_write", path=str(self.path), reason=error.strerror) from error
         self.tell(kind, facts)
 
 
@@ -271,8 +306,8 @@ def _step_of(line: str) -> float:
 
 def _outcome(output: Path, steps: int) -> Report:
     """The last validation of the best model, as the last line says it."""
-    lines = [json.loads(line) for line in (output / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
-    validations = [line for line in lines if line["kind"] == "validation"]
+    lines = (output / "metrics.jsonl").read_text(encoding="utf-8").split("\n")  # a U+2028 in a sample ends no line
+    validations = [facts for facts in map(json.loads, filter(None, lines)) if facts["kind"] == "validation"]
     if not validations:
         raise Failure("no_validation", path=str(output))
     top = max(validations, key=lambda line: line["score"])
@@ -288,12 +323,15 @@ def _hashes(data: Data) -> dict[str, str]:
 @contextmanager
 def _locked(output: Path) -> Iterator[None]:
     """One process a run folder; the lock goes with its process, however that ends."""
+    lock = FileLock(output / ".lock", timeout=0.5)
     try:
         output.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise BadInput("output_folder", path=str(output), reason=error.strerror) from error
-    try:
-        with FileLock(output / ".lock", timeout=0.5):
-            yield
+        lock.acquire()
     except Timeout as error:
         raise BadInput("run_locked", path=str(output)) from error
+    except OSError as error:
+        raise BadInput("output_folder", path=str(output), reason=error.strerror or str(error)) from error
+    try:
+        yield
+    finally:
+        lock.release()

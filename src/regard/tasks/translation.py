@@ -1,6 +1,6 @@
 """Translate, and say where the model looked. What the command line and Python show is made here, once."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,17 +8,25 @@ from typing import Any
 import numpy as np
 
 from regard.core.errors import BadInput
-from regard.generation.sentences import Output, Translated, rules, translate
+from regard.generation.search import Rules
+from regard.generation.sentences import MAX_SOURCE, Output, Translated, rules, translate
 from regard.inspection import record as recording
 from regard.inspection.trace import Sequence as Side
 from regard.inspection.trace import Trace
 from regard.language import say
 from regard.models import catalogue, folder
+from regard.text.doctor import tidy
 from regard.text.scripts import unspaced
-from regard.text.tokenizers import END, SPACE, SPECIAL, START, Tokenizer, shown
-from regard.text.words import pharaoh, strongest, to_words, token_groups
+from regard.text.tokenizers import END, SPACE, SPECIAL, START, Encoded, Tokenizer
+from regard.text.words import pharaoh, strongest, to_words, token_groups, word_groups
 from regard.views.alignment import alignment
 from regard.views.picture import Picture
+
+WIDEST, STEEPEST = 100, 10.0
+"""The largest beam, and the largest length penalty either way."""
+
+LONGEST = MAX_SOURCE
+"""How many tokens of a sentence are read."""
 
 
 @dataclass(frozen=True)
@@ -79,9 +87,10 @@ class Translation:
 
 def shown_words(of: Side) -> tuple[tuple[str, ...], np.ndarray]:
     """What a picture shows of a side, and which of them each token belongs to: words, or tokens of Chinese."""
-    if unspaced(of.text):
-        return tuple(shown(token) for token in of.tokens), np.arange(len(of.tokens))
-    return of.word_list(), np.array(of.words)
+    if not unspaced(of.text):
+        return of.word_list(), np.array(of.words)
+    signs = (of.text[start:end].strip() for start, end in of.spans)  # a sign that the model does not know is shown too
+    return tuple(s or token for s, token in zip(signs, of.tokens, strict=True)), np.arange(len(of.tokens))
 
 
 class Translator:
@@ -113,39 +122,66 @@ class Translator:
         """
         if isinstance(texts, str):
             return self.translate([texts], beam=beam, length_penalty=length_penalty, look=look)[0]
-        if beam < 1:
-            raise BadInput("beam_size", beam=beam)
-        found = translate(self.model, self.tokenizer, texts, rules(beam, length_penalty), done=done)
+        found = translate(self.model, self.tokenizer, texts, checked_rules(beam, length_penalty), done=done)
         return [self._made(text, result, look) for text, result in zip(texts, found, strict=True)]
 
     def record(self, source: str, target: str, *, keep: Sequence[str] = ("weights",)) -> Trace:
         """What the model attends to when it writes `target` for `source`."""
-        source_ids, target_ids = ([*self.tokenizer.encode(text).ids, END] for text in (source, target))
-        if min(len(source_ids), len(target_ids)) == 1:
+        read, written = (given_side(text, self.tokenizer.encode(text)) for text in map(tidy, (source, target)))
+        if min(len(read.ids), len(written.ids)) < 2:
             raise BadInput("text_empty")
-        return self._trace(source, target, source_ids, target_ids, keep)
+        return self._trace(read, written, keep)
 
     def _made(self, text: str, result: Translated, look: bool) -> Translation:
         if not result.outputs:
             return Translation(text, "", None, None)
         best: Output = result.outputs[0]
-        trace = self._trace(text, best.text, result.source_ids, best.ids) if look else None
+        read = given_side(tidy(text), result.source)
+        trace = self._trace(read, written_side(best.text, best.ids, self.tokenizer)) if look else None
         return Translation(text, best.text, best.score, trace, result.unread)
 
-    def _trace(
-        self, source: str, target: str, source_ids: list[int], target_ids: list[int], keep: Sequence[str] = ("weights",)
-    ) -> Trace:
-        sides = side(source, source_ids, self.tokenizer), side(target, target_ids, self.tokenizer)
+    def _trace(self, source: Side, target: Side, keep: Sequence[str] = ("weights",)) -> Trace:
         return recording.record(
-            self.model, *sides, start=START, name=self.name, fingerprint=self.fingerprint, keep=keep
+            self.model, source, target, start=START, name=self.name, fingerprint=self.fingerprint, keep=keep
         )
 
 
-def side(text: str, ids: Sequence[int], tokenizer: Tokenizer) -> Side:
-    """One side of a trace: text, tokens and ids, and the word of each token."""
+def checked_rules(beam: int, length_penalty: float) -> Rules:
+    """How to search, if it can be searched so.
+
+    Raises:
+        BadInput: `beam_size`, `length_penalty`: out of range, or no number.
+    """
+    if not 1 <= beam <= WIDEST:
+        raise BadInput("beam_size", beam=beam, most=WIDEST)
+    if not -STEEPEST <= length_penalty <= STEEPEST:
+        raise BadInput("length_penalty", came=length_penalty, most=STEEPEST)
+    return rules(beam, length_penalty)
+
+
+def given_side(text: str, encoded: Encoded) -> Side:
+    """One side of a trace that a person wrote, as far as `encoded` goes, with its end token."""
+    read = text[: encoded.offsets[-1][1]] if encoded.offsets else ""
+    spans = [*encoded.offsets, (len(read), len(read))]
+    words = word_groups(read, spans).tolist()
+    return Side(read, (*encoded.tokens, SPECIAL[END]), (*encoded.ids, END), tuple(words), tuple(spans))
+
+
+def written_side(text: str, ids: Sequence[int], tokenizer: Tokenizer) -> Side:
+    """One side of a trace that a model wrote: its tokens, joined, are the text."""
     tokens = tokenizer.tokens(ids)
-    groups = token_groups(tokens, space=SPACE, special={SPECIAL[END], SPECIAL[START]})
-    return Side(text, tuple(tokens), tuple(ids), tuple(groups.tolist()))
+    words = token_groups(tokens, space=SPACE, special={SPECIAL[END]}).tolist()
+    return Side(text, tuple(tokens), tuple(ids), tuple(words), tuple(_spans(tokens, text)))
+
+
+def _spans(tokens: Sequence[str], text: str) -> Iterator[tuple[int, int]]:
+    """The characters of `text` that each token wrote; the text has lost its outer spaces."""
+    plain = ["" if token == SPECIAL[END] else token.replace(SPACE, " ") for token in tokens]
+    whole = "".join(plain)
+    at = len(whole.lstrip()) - len(whole)
+    for part in plain:
+        start, at = at, at + len(part)
+        yield max(0, start), min(len(text), max(0, at))
 
 
 def load(name: str | Path) -> Translator:

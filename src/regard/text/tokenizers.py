@@ -31,6 +31,10 @@ class Encoded:
     tokens: list[str]
     offsets: list[tuple[int, int]]
 
+    def first(self, count: int) -> "Encoded":
+        """The first `count` tokens of it."""
+        return Encoded(self.ids[:count], self.tokens[:count], self.offsets[:count])
+
 
 class Tokenizer:
     """Text ↔ ids. Final; made by `train` or `load`.

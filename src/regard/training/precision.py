@@ -20,6 +20,13 @@ def device() -> Literal["cpu", "cuda", "mps"]:
     return "mps" if torch.backends.mps.is_available() else "cpu"
 
 
+def has(name: str) -> bool:
+    """Whether torch finds a device of this kind here."""
+    if name == "cuda":
+        return torch.cuda.is_available()
+    return name == "cpu" or torch.backends.mps.is_available()
+
+
 def use(precision: Precision) -> None:
     """Multiply in this precision from now on; weights and sums stay fp32."""
     inside = "bf16" if precision == "bf16" else "ieee"

@@ -10,7 +10,7 @@ from regard.models.rnn import RnnConfig
 class Settings(BaseModel):
     """Choices of one run. Two runs with equal settings, data and thread count end with the same bits."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
     model: RnnConfig
     steps: int = Field(ge=1)
@@ -19,7 +19,7 @@ class Settings(BaseModel):
     warmup: int = Field(400, ge=0)
     label_smoothing: float = Field(0.1, ge=0, lt=1)
     clip: float = Field(1.0, gt=0)
-    seed: int = Field(1, ge=0)
+    seed: int = Field(1, ge=0, lt=2**31)
     evaluate_every: int = Field(500, ge=1)
     patience: int = Field(10, ge=1)
     save_every: int = Field(200, ge=1)
