@@ -48,7 +48,7 @@ TOLD = {
         "Where links cross, the two languages put their words in a different order.",
     ],
     "zh-Hant": [
-        "「le」最注意「the」（0.80），「chat」最注意「cat」（0.80），「noir」最注意「black」（0.80），「mangé」最注意「ate」（0.80）。",
+        "「le」最關注「the」（0.80），「chat」最關注「cat」（0.80），「noir」最關注「black」（0.80），「mangé」最關注「ate」（0.80）。",
         "連線交叉之處，兩種語言的詞序不同。",
     ],
     "zh-Hans": [

@@ -93,7 +93,7 @@ def symbol(latex: str) -> str:
 
 def of_html(text: str) -> Found:
     found = defaultdict(list)
-    for title, body in re.findall(r"<h2>(\S+) \(\d+×\d+\)</h2>.*?<tbody>(.*?)</tbody>", text):
+    for title, body in re.findall(r'<p class="title">(\S+) \(\d+×\d+\)</p>.*?<tbody>(.*?)</tbody>', text):
         rows = re.findall(r"<tr>(.*?)</tr>", body)
         cells = [re.findall(r"<td[^>]*>(.*?)</td>", row) for row in rows]
         found[unescape(title)].append(np.array([as_it_is(" ".join(row)) for row in cells]))

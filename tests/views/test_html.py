@@ -215,6 +215,14 @@ def test_nothing_comes_from_outside(lang: str) -> None:
     assert not re.search(r"https?://(?!www\.w3\.org/)|@import|url\(|\bfetch\(|innerHTML|\beval\(", page)
 
 
+@pytest.mark.parametrize("way", WAYS)
+def test_titles_are_captions_in_a_text_with_headings(way: str) -> None:
+    alone, within = (
+        seen(Rows(parts=parts), way).all("section")[-1] for parts in ((MARKS,), (Text("", text="x", level=2), MARKS))
+    )
+    assert [title.text for title in alone.all("h2")] == [MARKS.title] == [title.text for title in within.all("p")]
+
+
 def test_the_title_is_the_first_there_is() -> None:
     titles = {
         "x": Rows(parts=(Text(text="no heading"), Rows(parts=(Text(text="x", level=2),)), grid(title="y"))),

@@ -77,7 +77,7 @@ def test_numbers_of_marks_and_tables() -> None:
     marks = words(MARKS)
     assert [text for text in marks if "±" in text] == ["48.2 ±1.8", "41.0 ±1.1", "33.1 ±2.3"]
     assert {"47.1", "36.2", "−2.9", "en-fr", "en-fr-fixed", "1–5", "words", "BLEU"} <= set(marks)
-    assert {"412", "48.20", "−3.05", "退貨 <b>", "sentences"} <= set(words(TABLE))
+    assert {"412", "48.20", "−3.05", "en-fr", "sentences"} <= set(words(TABLE))
 
 
 def test_title_reading_and_check_stand_in_the_picture() -> None:

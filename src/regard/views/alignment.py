@@ -38,7 +38,7 @@ def alignment(
     """
     values = np.asarray(weights, dtype=float)
     if values.shape != (len(target_tokens), len(source_tokens)):
-        raise ValueError(f"weights {values.shape}, words {(len(target_tokens), len(source_tokens))}")
+        raise ValueError(f"weights: {values.shape} != {(len(target_tokens), len(source_tokens))}")
     links = Links(
         title=say("views.alignment_title", lang),
         top=tuple(source_tokens),

@@ -46,6 +46,8 @@ draw(document.getElementById("regard"), JSON.parse(document.getElementById("rega
 def render(picture: Picture, *, lang: str = "en") -> str:
     """The page that shows `picture`; `lang` (a BCP 47 tag) also chooses the shapes of Chinese signs."""
     shown = data(picture) | {"words": {word: say(f"views.{word}", lang) for word in _WORDS}}
+    # In a text with headings of its own, the titles of pictures are captions.
+    shown["words"]["title"] = "p" if _headed(shown) else "h2"
     return _PAGE.format(
         lang=escape(lang),
         policy=_POLICY,
@@ -68,10 +70,15 @@ def _title(shown: Data) -> str:
     return own or next((found for part in shown.get("parts", ()) if (found := _title(part))), "")
 
 
+def _headed(shown: Data) -> bool:
+    return bool(shown.get("level")) or any(map(_headed, shown.get("parts", ())))
+
+
 def _figure(shown: Data, words: Data) -> str:
     """One picture: its title, its body, its reading and its check."""
     notes = "".join(f'<p class="{name}">{escape(shown[name])}</p>' for name in ("reading", "check") if shown[name])
-    title = f"<h2>{escape(shown['title'])}</h2>" if shown["title"] else ""
+    tag = words["title"]
+    title = f'<{tag} class="title">{escape(shown["title"])}</{tag}>' if shown["title"] else ""
     return f'<section class="{shown["kind"]}">{title}{_BODY[shown["kind"]](shown, words)}{notes}</section>'
 
 

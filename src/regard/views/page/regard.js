@@ -45,7 +45,7 @@ function shape(tag, looks, text) {
 
 function figure(data, words) {
   const node = make("section", { class: data.kind });
-  if (data.title) node.append(make("h2", {}, data.title));
+  if (data.title) node.append(make(words.title ?? "h2", { class: "title" }, data.title));
   node.append(...BODY[data.kind](data, words));
   for (const note of ["reading", "check"]) if (data[note]) node.append(make("p", { class: note }, data[note]));
   return node;
