@@ -22,6 +22,9 @@ from regard.views import html, latex, markdown, script, terminal
 from regard.views.derivation import Wish, picture
 from regard.views.picture import Layout
 
+MOST_SHOWN = 100_000
+"""Numbers of the largest derivation that is drawn; JSON and Python hold larger ones."""
+
 
 def explain(what: str, *, causal: bool = False) -> Derivation:
     """Every step of the attention that `what` names.
@@ -138,7 +141,7 @@ def write(derivation: Derivation, form: str, wish: Wish, *, answers: bool = Fals
         colour: for the form `text` alone: None shades in colour where stdout is a terminal that has it.
 
     Raises:
-        BadInput: blanks in a form that has none, answers to no blanks.
+        BadInput: blanks in a form that has none, answers to no blanks, more numbers than anybody reads.
     """
     if answers and not wish.blank:
         raise BadInput("answers_without_blank")
@@ -147,6 +150,9 @@ def write(derivation: Derivation, form: str, wish: Wish, *, answers: bool = Fals
             raise BadInput("blank_in_numbers", form=form)
         made = to_json(derivation) if form == "json" else script.render(derivation, lang=wish.lang, digits=wish.digits)
         return made.rstrip("\n")
+    numbers = sum(step.values.size for step in derivation.steps.values())
+    if numbers > MOST_SHOWN:
+        raise BadInput("too_many_to_show", numbers=f"{numbers:,}", limit=f"{MOST_SHOWN:,}", form=form)
     shown = picture(derivation, wish, answers=answers)
     match form:
         case "text":

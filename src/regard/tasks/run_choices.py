@@ -1,0 +1,102 @@
+"""The choices of a training run: what was asked for, what suits the data and the machine, what no resume may change."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from regard.core.errors import BadInput
+from regard.models.rnn import RnnConfig
+from regard.text.pairs import Pairs
+from regard.text.tokenizers import Kind, Tokenizer
+from regard.training import precision
+from regard.training.examples import Examples
+from regard.training.settings import Settings
+
+SIGNS = {"greater_than": ">", "greater_than_equal": "≥", "less_than": "<", "less_than_equal": "≤"}
+
+Schema = TypeVar("Schema", bound=BaseModel)
+
+
+class Data(BaseModel):
+    """Which sentences a run is trained on, and how often, as `run.json` holds it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    pairs: list[Path]
+    validation: list[Path] | None = None
+    columns: tuple[int, int] | None = None
+    encoding: str = "utf-8"
+    held_out: int = Field(1000, ge=1)
+    tokenizer: Kind = "bpe"
+    vocab_size: int = Field(5000, ge=8, le=1_000_000)
+    joined: float = Field(0.0, ge=0, le=10)
+    epochs: float = Field(10.0, gt=0, le=10_000)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the user asked for, by name: only what was given. Of the data, the model, and the run's course."""
+
+    data: dict[str, Any] = field(default_factory=dict)
+    model: dict[str, Any] = field(default_factory=dict)
+    run: dict[str, Any] = field(default_factory=dict)
+
+
+def refuse_other_choices(asked: Asked, data: Data, settings: Settings) -> None:
+    """What is asked for at a resume must be what the run was begun with."""
+    pairs = [(asked.data, valid(Data, asked.data, data), data), (asked.model, asked.model, settings.model)]
+    for given, wanted, stored in [*pairs, (asked.run, asked.run, settings)]:
+        for name in given:
+            came = wanted[name] if isinstance(wanted, dict) else getattr(wanted, name)
+            if came != getattr(stored, name):
+                raise BadInput("resume_differs", name=name, came=str(came), stored=str(getattr(stored, name)))
+
+
+def valid(kind: type[Schema], given: dict[str, Any], base: Schema | None = None) -> Schema:
+    """These choices as `kind`, over those of `base`; one that breaks a rule is named."""
+    try:
+        return kind(**({} if base is None else base.model_dump()) | given)
+    except ValidationError as error:
+        raise _refusal(error.errors()[0]) from error
+
+
+def _refusal(broken: Any) -> BadInput:
+    """Which choice broke which rule, in our words where they are ours to choose."""
+    name, rule = str(broken["loc"][0]), broken["type"]
+    facts = {"name": name, "option": "--" + name.replace("_", "-"), "came": str(broken["input"])[:100]}
+    limit = next(iter(broken.get("ctx", {}).values()), None)
+    if rule in SIGNS:
+        return BadInput("setting_bound", **facts, rule=f"{SIGNS[rule]} {limit}")
+    if rule == "multiple_of":
+        return BadInput("setting_multiple", **facts, step=limit)
+    if rule == "finite_number":
+        return BadInput("setting_finite", **facts)
+    return BadInput("setting", **facts, reason=broken["msg"])
+
+
+def drafted(asked: Asked, vocab_size: int) -> Settings:
+    """The choices of the run that were given, the rest by default."""
+    model = valid(RnnConfig, {"vocab_size": vocab_size, **asked.model})
+    draft = valid(Settings, {"model": model, "steps": 1, **asked.run})
+    if not precision.has(draft.device):
+        raise BadInput("device_missing", asked=draft.device)
+    return draft
+
+
+def settled(asked: Asked, tokenizer: Tokenizer, training: Pairs, epochs: float) -> Settings:
+    """Every choice of the run: what was given, else what suits the data and the machine."""
+    draft = drafted(asked, tokenizer.vocab_size)
+    per_epoch = Examples(training.source, training.target, tokenizer).batches_per_epoch(draft.batch_tokens)
+    steps = draft.steps if "steps" in asked.run else max(1, round(epochs * per_epoch))
+    chosen = {
+        "steps": steps,
+        "precision": precision.best(),
+        "device": precision.device(),
+        "threads": torch.get_num_threads(),
+        "warmup": min(400, max(1, steps // 10)),
+        "evaluate_every": min(1000, max(1, per_epoch)),
+    }
+    return draft.model_copy(update=chosen | asked.run)
