@@ -43,7 +43,7 @@ class Training:
     def __init__(self) -> None:
         self.bar: Any = None
         self.task: Any = None
-        self.steps, self.said = 0, 0.0
+        self.steps, self.said, self.signed = 0, 0.0, False
 
     def __call__(self, kind: str, facts: dict[str, Any]) -> None:
         """One thing that happened."""
@@ -66,8 +66,9 @@ class Training:
         settings, resumed = facts["settings"], facts["resume_from"]
         self.steps = settings.steps
         told = {"pairs": facts["pairs"], "parameters": facts["parameters"], "vocab_size": settings.model.vocab_size}
-        choices = {"steps": settings.steps, "precision": settings.precision, "threads": settings.threads}
-        self._line(say("training.start", attention=settings.model.attention, **told, **choices))
+        chosen = {name: getattr(settings, name) for name in ("steps", "precision", "device", "threads")}
+        told |= {"validation": facts["validation"], "attention": settings.model.attention}
+        self._line(say("training.start", **told, **chosen))
         if resumed:
             self._line(say("training.resume", checkpoint=str(resumed)))
         if sys.stderr.isatty():
@@ -94,8 +95,12 @@ class Training:
             self._line(say("training.progress", step=facts["step"], steps=self.steps, left=left, **note))
 
     def _validation(self, facts: dict[str, Any]) -> None:
+        if not self.signed:
+            self._line(say("training.scored_by", **facts["signatures"]))
+            self.signed = True
         figures = {name: f"{facts[name]:.2f}" for name in ("loss", "bleu", "chrf")}
-        self._line(say("training.validation", step=facts["step"], signature=facts["signatures"]["bleu"], **figures))
+        mark = say("training.best_yet") if facts["score"] == facts["best"] else ""
+        self._line(say("training.validation", step=facts["step"], mark=mark, **figures))
         self._line(say("training.sample", **facts["sample"]))
 
     def _line(self, text: str) -> None:

@@ -20,6 +20,9 @@ CHUNK = 256
 DRAWN = 20
 """At most so many sentences are drawn into a file."""
 
+DRAWABLE = 200
+"""Sentences of more tokens, on either side, are not drawn."""
+
 
 def translate(
     texts: Annotated[list[str] | None, typer.Argument(metavar="TEXT", show_default=False)] = None,
@@ -50,12 +53,14 @@ def translate(
     lines = sentences(texts or [], source, as_text=text, encoding=encoding)
     aligned: list[str] = []
     drawn: list[Any] = []
-    for each in _translated(translator, lines, 1 if _typed(texts, source) else CHUNK, how):
+    size = 1 if _typed(texts, source) else CHUNK
+    for number, each in enumerate(_translated(translator, lines, size, how), start=1):
         print(json.dumps(each.json(), ensure_ascii=False, allow_nan=False) if form == "json" else each.translation)
-        if "-" in paths:
-            _draw_here(each)
         aligned += [each.alignment] if alignment else []
-        drawn += [each] if paths and each.trace and len(drawn) <= DRAWN else []
+        if paths and _drawable(number, each):
+            if "-" in paths:
+                _draw_here(each)
+            drawn += [each] if len(drawn) <= DRAWN else []
     if alignment:
         _write_alignment(aligned, alignment)
     _draw(drawn, [path for path in paths if path != "-"])
@@ -101,12 +106,19 @@ def _write_alignment(aligned: list[str], path: str) -> None:
     print(say("cli.wrote", path=path), file=sys.stderr)
 
 
+def _drawable(number: int, each: Any) -> bool:
+    """Whether there is something to draw, and it can be read; what is too long is told."""
+    tokens = 0 if each.weights is None else max(each.weights.shape)
+    if tokens > DRAWABLE:
+        print(say("cli.not_drawn", line=number, tokens=tokens, most=DRAWABLE), file=sys.stderr)
+    return 0 < tokens <= DRAWABLE
+
+
 def _draw_here(each: Any) -> None:
     """The picture of one translation, on the terminal."""
     from regard.views import terminal
 
-    if each.trace:
-        print(f"\n{terminal.render(each.picture())}\n")
+    print(f"\n{terminal.render(each.picture())}\n")
 
 
 def _draw(drawn: list[Any], paths: list[str]) -> None:
