@@ -13,13 +13,11 @@ from regard.generation.sentences import MAX_SOURCE, Output, Translated, rules, t
 from regard.inspection import record as recording
 from regard.inspection.trace import Sequence as Side
 from regard.inspection.trace import Trace
-from regard.language import say
 from regard.models import catalogue, folder
+from regard.tasks.looking import picture
 from regard.text.doctor import tidy
-from regard.text.scripts import unspaced
 from regard.text.tokenizers import END, SPACE, SPECIAL, START, Encoded, Tokenizer
 from regard.text.words import pharaoh, strongest, to_words, token_groups, word_groups
-from regard.views.alignment import alignment
 from regard.views.picture import Picture
 
 WIDEST, STEEPEST = 100, 10.0
@@ -76,21 +74,7 @@ class Translation:
 
     def picture(self, lang: str | None = None) -> Picture | None:
         """The alignment in words, as links and as a grid; None for a model without attention."""
-        if self.trace is None or self.weights is None:
-            return None
-        source, sources = shown_words(self.trace.sequences["source"])
-        target, targets = shown_words(self.trace.sequences["target"])
-        check = self.trace.check
-        stamp = say("views.check_full", lang, deviation=f"{check.deviation:.1e}", tolerance=f"{check.tolerance:.0e}")
-        return alignment(source, target, to_words(self.weights, sources, targets), check=stamp, lang=lang)
-
-
-def shown_words(of: Side) -> tuple[tuple[str, ...], np.ndarray]:
-    """What a picture shows of a side, and which of them each token belongs to: words, or tokens of Chinese."""
-    if not unspaced(of.text):
-        return of.word_list(), np.array(of.words)
-    signs = (of.text[start:end].strip() for start, end in of.spans)  # a sign that the model does not know is shown too
-    return tuple(s or token for s, token in zip(signs, of.tokens, strict=True)), np.arange(len(of.tokens))
+        return None if self.trace is None or self.weights is None else picture(self.trace, lang)
 
 
 class Translator:

@@ -1,0 +1,49 @@
+"""A trace as a picture: what `Translation`, the command line, Python and notebooks show of it."""
+
+from html import escape
+
+import numpy as np
+
+from regard.core.errors import BadInput
+from regard.inspection.trace import Sequence, Trace
+from regard.language import current, say
+from regard.text.scripts import unspaced
+from regard.text.words import to_words
+from regard.views import html as page
+from regard.views.alignment import alignment
+from regard.views.picture import Picture
+
+
+def picture(trace: Trace, lang: str | None = None) -> Picture:
+    """The alignment of a translator's trace, in words, as links and as a grid.
+
+    Raises:
+        BadInput: `no_attention`: the model looks at nothing.
+    """
+    if not trace.sites:
+        raise BadInput("no_attention", name=trace.model)
+    source, sources = shown_words(trace.sequences["source"])
+    target, targets = shown_words(trace.sequences["target"])
+    deviation, tolerance = f"{trace.check.deviation:.1e}", f"{trace.check.tolerance:.0e}"
+    stamp = say("views.check_full", lang, deviation=deviation, tolerance=tolerance)
+    return alignment(source, target, to_words(trace.weights(), sources, targets), check=stamp, lang=lang)
+
+
+def shown_words(of: Sequence) -> tuple[tuple[str, ...], np.ndarray]:
+    """What a picture shows of a side, and which of them each token belongs to: words, or tokens of Chinese."""
+    if not unspaced(of.text):
+        return of.word_list(), np.array(of.words)
+    signs = (of.text[start:end].strip() for start, end in of.spans)  # a sign that the model does not know is shown too
+    return tuple(s or token for s, token in zip(signs, of.tokens, strict=True)), np.arange(len(of.tokens))
+
+
+def html(trace: Trace, lang: str | None = None) -> str:
+    """The picture of a trace as a whole page that needs no network."""
+    return page.render(picture(trace, lang), lang=lang or current())
+
+
+def framed(trace: Trace) -> str:
+    """The same page for a notebook: in a frame of its own, where its styles and scripts stay."""
+    height = 360 + 40 * len(trace.sequences["target"].tokens)
+    frame = f'sandbox="allow-scripts" style="width:100%;height:{height}px;border:0"'
+    return f'<iframe srcdoc="{escape(html(trace))}" {frame}></iframe>'

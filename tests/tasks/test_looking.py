@@ -1,0 +1,36 @@
+"""Traces show themselves: methods that the roof attaches."""
+
+from html import unescape
+
+import pytest
+
+import regard
+from regard.core.errors import BadInput
+from regard.inspection.record import record
+from regard.inspection.trace import Trace
+from regard.tasks.translation import given_side
+from toy import tokenizer, translator
+
+
+def trace(kind: str) -> Trace:
+    sides = (given_side(text, tokenizer().encode(text)) for text in ("ant bee cat", "cat bee"))
+    model = translator(vocab_size=tokenizer().vocab_size, attention=kind)
+    return record(model, *sides, start=2, name="toy", fingerprint="0")
+
+
+def test_a_trace_has_a_page_and_a_frame_for_notebooks() -> None:
+    assert regard.load
+    whole = trace("dot").html(lang="zh-Hant")  # type: ignore[attr-defined]
+    assert whole.startswith("<!doctype html>")
+    assert 'lang="zh-Hant"' in whole
+    frame = trace("dot")._repr_html_()  # type: ignore[attr-defined]
+    assert frame.startswith("<iframe srcdoc=")
+    assert unescape(frame).count("<!doctype html>") == 1
+    assert '"' not in frame.split('srcdoc="')[1].split('" sandbox')[0]
+
+
+def test_a_model_without_attention_has_no_picture() -> None:
+    assert regard.load
+    with pytest.raises(BadInput) as caught:
+        trace("none").picture()  # type: ignore[attr-defined]
+    assert caught.value.code == "no_attention"
