@@ -10,7 +10,7 @@ from torch import Tensor
 from regard.core.masks import Mask, causal, of, padding, window, without
 from regard.core.scorers import Additive, Concat, Dot, General, ScaledDot, Scorer
 
-law = settings(deadline=None, max_examples=25)
+law = settings(deadline=None, max_examples=15)
 
 sizes = st.integers(1, 6)
 seeds = st.integers(0, 2**32 - 1)

@@ -16,7 +16,7 @@ from refused import refused
 
 from regard.core import files
 from regard.core.errors import BadInput, Failure
-from regard.core.files import MANIFEST, remove_leftovers, retried, sha256, verify, whole_folder, write_whole
+from regard.core.files import MANIFEST, remove_leftovers, retried, seal, sha256, verify, whole_folder, write_whole
 
 
 def fill(folder: Path, text: str = "one") -> None:
@@ -151,6 +151,32 @@ def test_a_folder_is_replaced_whole(tmp_path: Path) -> None:
     assert verify(tmp_path / "model")["step"] == 2
     assert listing(tmp_path / "model") == ["manifest.json", "only"]
     assert listing(tmp_path) == ["model"]
+
+
+def test_the_order_on_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a power cut only what was synced is sure: the manifest after its files, the old folder gone last."""
+    made(tmp_path / "model")
+    log: list[tuple[str, str]] = []
+
+    def logged(module: Any, name: str) -> None:
+        real = getattr(module, name)
+
+        def call(path: Path, *rest: Any) -> Any:
+            kind = path.name.split("-")[0]  # .tmp and .old without whose they are
+            log.append((name, kind if path != tmp_path else "parent"))
+            return real(path, *rest)
+
+        monkeypatch.setattr(module, name, call)
+
+    for name in ("_sync", "_sync_folder", "_discard"):
+        logged(files, name)
+    logged(os, "rename")
+    made(tmp_path / "model")
+    assert log == [
+        *(("_sync", "b.bin"), ("_sync", "a.txt"), ("_sync", MANIFEST)),
+        *(("_sync_folder", "sub"), ("_sync_folder", ".tmp")),
+        *(("rename", "model"), ("rename", ".tmp"), ("_sync_folder", "parent"), ("_discard", ".old")),
+    ]
 
 
 def test_a_link_to_a_folder_is_followed(tmp_path: Path) -> None:
@@ -349,6 +375,14 @@ def test_missing_swapped_and_replaced_files_are_found(sealed: Path) -> None:
         verify(sealed)
     with refused("manifest_missing", BadInput, path=str(sealed / "nowhere")):
         verify(sealed / "nowhere")
+
+
+def test_a_folder_that_was_changed_on_purpose_is_sealed_again(sealed: Path) -> None:
+    (sealed / "b.bin").write_bytes(b"other")
+    assert caught(sealed) == "file_altered"
+    seal(sealed, step=4)
+    assert verify(sealed)["step"] == 4
+    assert set(verify(sealed)["files"]) == {"b.bin", "sub/a.txt"}
 
 
 def test_files_beside_are_no_concern(sealed: Path) -> None:
