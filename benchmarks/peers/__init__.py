@@ -1,0 +1,1 @@
+"""Other people's models, rebuilt from their operations to stand beside ours in one run."""
