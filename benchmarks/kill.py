@@ -123,15 +123,16 @@ def _killed(asked: argparse.Namespace, starting: float, training: float) -> tupl
     """Kill and resume until there were enough kills; each run that came to its end is compared."""
     random, kills, equal = np.random.default_rng(asked.seed), [], []
     while len(kills) < asked.kills:
-        run, seen = asked.output / f"killed-{len(equal) + 1}", False
+        run, newest = asked.output / f"killed-{len(equal) + 1}", None
         while True:
             early = bool(random.random() < WHILE_STARTING)
             span = starting if early else 1.6 * training / asked.kills
-            moment = random.uniform(0, span) if len(kills) < asked.kills else None
+            moment = random.uniform(0, span) if len(kills) < asked.kills and newest != asked.steps else None
             if not _life(asked, run, moment, early):
                 break
-            kills.append(_found(run, len(kills) + 1, "starting" if early else "training", moment, seen))
-            seen = seen or kills[-1].newest_step is not None
+            phase = "starting" if early else "training"
+            kills.append(_found(run, len(kills) + 1, phase, moment, seen=newest is not None))
+            newest = kills[-1].newest_step or newest
         equal.append(_equal(asked.output / "whole", run, asked.steps))
     return kills, equal
 
