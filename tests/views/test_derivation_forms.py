@@ -14,6 +14,7 @@ import pytest
 from rich.cells import cell_len
 
 from note import NOTE
+from regard.core.errors import BadInput
 from regard.language import LANGUAGES
 from regard.tasks.explain import explain, explain_matrices, wish, write
 from regard.views.derivation import picture
@@ -263,3 +264,66 @@ def test_latex_compiles(tmp_path: Path, name: str, lang: str) -> None:
     assert done.returncode == 0, done.stdout[-2000:]
     assert (tmp_path / "paper.pdf").stat().st_size > 5000
     assert "Overfull \\hbox" not in done.stdout
+
+
+@pytest.mark.parametrize("form", READERS)
+def test_what_nobody_could_read_is_not_drawn(form: str) -> None:
+    """But JSON holds it."""
+    n = 200
+    rows = [[0.5]] * n
+    large = explain_matrices({"tokens": ["a"] * n, "query": rows, "key": rows, "value": rows})
+    with pytest.raises(BadInput) as caught:
+        write(large, form, wish(large))
+    assert caught.value.code == "too_many_to_show"
+    assert len(write(large, "json", wish(large))) > n * n
+
+
+def test_the_whole_of_it_in_one_line() -> None:
+    """Beginning with the formula of the paper; mask, heads and a scale of one's own change it."""
+    small = {"tokens": ["a"], "query": [[1, 2]], "key": [[1, 2]], "value": [[1, 2]]}
+    for more, line in (
+        ({}, "O = softmax(Q·Kᵀ / √d_k) · V"),
+        ({"causal": True}, "O = softmax(mask(Q·Kᵀ / √d_k)) · V"),
+        ({"n_heads": 2, "scale": 3}, "O_h = softmax(c·Q_h·K_hᵀ) · V_h"),
+    ):
+        derivation = explain_matrices(small | more)
+        assert line in write(derivation, "text", wish(derivation), colour=False)
+
+
+@pytest.mark.parametrize(
+    ("name", "lang", "sentence"),
+    [
+        ("returns", "en", "“流程” looks most at “期限” (0.506480), then at itself (0.307196)."),
+        ("returns", "zh-Hant", "「期限」最關注自己（0.665241），其次是「流程」（0.244728）。"),
+        ("returns", "zh-Hans", "“退貨”最关注“期限”（0.506480），其次是“流程”（0.307196）。"),
+        ("creature", "en", "“a” looks only at itself (1.0000)."),
+        ("creature", "zh-Hant", "「creature」一樣關注「fluffy」、「blue」（各 0.4481）。"),
+        ("heads", "zh-Hans", "第 2 个 head：“I”只看自己（1.000000）。"),
+        ("blind", "en", "Head 1: “a” may look at nothing; its context is zero."),
+        ("blind", "en", "Head 2: “b” looks only at “c” (1)."),
+    ],
+)
+def test_sentences_of_the_reading(name: str, lang: str, sentence: str) -> None:
+    derivation = SCRIPTS[name]()
+    lines = write(derivation, "markdown", wish(derivation, lang=lang)).split("\n")
+    assert sentence in [line.strip() for line in lines]
+
+
+@pytest.mark.parametrize("form", [*READERS, "json", "python"])
+def test_tokens_command_nothing(form: str) -> None:
+    """Escapes, line breaks, surrogates, tags, TeX: what is shown is a name, in one place."""
+    evil = ["\x1b[31m", "a\nb", "\ud800", "", "<script>alert(1)</script>", "\\input{x}", "\u202e", "x" * 500]
+    rows = [[at] for at in range(len(evil))]
+    derivation = explain_matrices({"tokens": evil, "query": rows, "key": rows, "value": rows})
+    text = write(derivation, form, wish(derivation), colour=False)
+    text.encode("utf-8", errors="strict" if form != "json" else "surrogatepass")
+    assert not {"\x1b", "\u202e"} & set(text if form != "json" else "")
+    commands = {"html": "<script>alert", "markdown": r"(?<!\\)<script", "latex": r"\\input"}
+    assert not re.search(commands.get(form, "^b$"), text, flags=re.M)
+
+
+def test_ready_matrices_begin_with_the_queries() -> None:
+    """No heading stands over nothing."""
+    blind = SCRIPTS["blind"]()
+    headings = re.findall(r"^## (\d+) ", write(blind, "markdown", wish(blind)), flags=re.M)
+    assert headings == ["1", "2", "3", "4", "5"]

@@ -100,12 +100,14 @@ def whole(matrices: Matrices) -> Sign:
     """All of attention in one line."""
     h = "h" if matrices.n_heads > 1 else ""
     signs = {"o": sign("O", h), "q": sign("Q", h), "k": turned(sign("K", h)), "v": sign("V", h)}
-    mask = ("\\mathrm{mask}(", "mask(", ")") if matrices.causal else ("", "", "")
-    scores = (
-        (r"\dfrac{<q> <k>}{\sqrt{d_k}}", "<q>·<k> / √d_k") if matrices.scale is None else (r"c\,<q> <k>", "c·<q>·<k>")
-    )
-    in_latex = rf"<o> = \mathrm{{softmax}}\left({mask[0]}{scores[0]}{mask[2]}\right) <v>"
-    return formula(in_latex, f"<o> = softmax({mask[1]}{scores[1]}{mask[2]}) · <v>", **signs)
+    if matrices.scale is None:
+        scores = Sign(r"\dfrac{<q> <k>}{\sqrt{d_k}}", "<q>·<k> / √d_k")
+    else:
+        scores = Sign(r"c\,<q> <k>", "c·<q>·<k>")
+    if matrices.causal:
+        scores = Sign(rf"\mathrm{{mask}}\left({scores.latex}\right)", f"mask({scores.plain})")
+    in_latex = rf"<o> = \mathrm{{softmax}}\left({scores.latex}\right) <v>"
+    return formula(in_latex, f"<o> = softmax({scores.plain}) · <v>", **signs)
 
 
 def shapes(step: Step, matrices: list[Step], flip: bool) -> Sign:

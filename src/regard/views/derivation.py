@@ -10,10 +10,12 @@ from regard.inspection.derivation import Derivation, Sign, Step
 from regard.language import catalogue, say
 from regard.views.picture import Columns, Formula, Grid, Layout, Picture, Rows, Text
 from regard.views.reading import readings
-from regard.views.signs import number, told_apart
+from regard.views.signs import number, told_apart, visible
 
 _WIDEST = 12
 """Columns of numbers that still stand beside each other: X · W = Q."""
+
+_LISTED, _LONGEST = 12, 24  # words in the title, signs of each
 
 _PARTS = ("query", "key", "value")
 _TURNED = ("scores", "scaled", "masked", "weights", "context")
@@ -69,13 +71,19 @@ def picture(derivation: Derivation, wish: Wish, *, answers: bool = False) -> Row
         answers: what was left blank follows at the end.
     """
     parts = [*_opening(derivation, wish)]
-    for at, (section, groups) in enumerate(_SECTIONS.items(), start=1):
+    sections = {section: found for section in _SECTIONS if (found := _groups(derivation, section))}
+    for at, (section, groups) in enumerate(sections.items(), start=1):
         parts.append(Text(text=f"{at} {wish.say(f'section_{section}')}", level=2))
-        present = [(name, found) for name, names in groups.items() if (found := _present(derivation, name, names))]
-        for to, (name, found) in enumerate(present, start=1):
-            parts += _group(derivation, wish, f"{at}.{to}", name, found)
-    parts += _closing(derivation, wish, len(_SECTIONS) + 1)
+        for to, (name, steps) in enumerate(groups, start=1):
+            parts += _group(derivation, wish, f"{at}.{to}", name, steps)
+    parts += _closing(derivation, wish, len(sections) + 1)
     return Rows(parts=tuple(parts + (_answers(derivation, wish) if answers else [])))
+
+
+def _groups(derivation: Derivation, section: str) -> list[tuple[str, list[Step]]]:
+    """The groups of a section that this derivation has, each with its steps."""
+    groups = _SECTIONS[section].items()
+    return [(name, found) for name, names in groups if (found := _present(derivation, name, names))]
 
 
 def _present(derivation: Derivation, group: str, names: Iterable[str]) -> list[Step]:
@@ -88,7 +96,8 @@ def _present(derivation: Derivation, group: str, names: Iterable[str]) -> list[S
 
 
 def _opening(derivation: Derivation, wish: Wish) -> Iterator[Picture]:
-    shown = " ".join(derivation.tokens[:12]) + (" …" if len(derivation.tokens) > 12 else "")
+    words = [visible(token[:_LONGEST]) + "…" * (len(token) > _LONGEST) for token in derivation.tokens[:_LISTED]]
+    shown = " ".join(words) + " …" * (len(derivation.tokens) > _LISTED)
     yield Text(text=wish.say("title_worksheet" if wish.blank else "title", tokens=shown), level=1)
     if derivation.example:
         yield Text(text=wish.say(f"about_{derivation.example}"))
@@ -122,9 +131,10 @@ def _why(derivation: Derivation, name: str) -> str:
 
 
 def _parameters(derivation: Derivation, wish: Wish, steps: list[Step]) -> Iterator[Picture]:
-    """Each matrix beside its bias."""
-    for part in _PARTS:
-        yield Columns(parts=tuple(_grid(derivation, wish, step) for step in steps if step.name.endswith(f"_{part}")))
+    """Each matrix beside its bias; without biases the matrices beside each other."""
+    rows = [[step for step in steps if step.name.endswith(f"_{part}")] for part in _PARTS]
+    for row in rows if any(len(row) > 1 for row in rows) else [steps]:
+        yield Columns(parts=tuple(_grid(derivation, wish, step) for step in row))
 
 
 def _step(derivation: Derivation, wish: Wish, step: Step) -> Iterator[Picture]:
@@ -235,4 +245,5 @@ def _answers(derivation: Derivation, wish: Wish) -> list[Picture]:
     for name, step in derivation.steps.items():
         if name in wish.blank:
             parts += _step(derivation, full, step)
-    return parts + (_closing(derivation, full, len(_SECTIONS) + 1) if "weights" in wish.blank else [])
+    at = sum(bool(_groups(derivation, section)) for section in _SECTIONS) + 1
+    return parts + (_closing(derivation, full, at) if "weights" in wish.blank else [])
