@@ -20,6 +20,15 @@ install_import_hook(("regard.core", "regard.layers"), "checked.answered")
 
 
 @pytest.fixture(scope="session")
+def reverser(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The run of a model that reverses words nearly without a fault; the workers of one test run share it."""
+    from trained import trained_once  # imports regard, so not before the hook
+
+    base = tmp_path_factory.getbasetemp()
+    return trained_once((base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "reverser")
+
+
+@pytest.fixture(scope="session")
 def shared() -> Path:
     """The folder ../shared (data that is not part of the project), or a skip."""
     folder = Path(__file__).parents[2] / "shared"

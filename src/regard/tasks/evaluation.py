@@ -84,7 +84,10 @@ def compare(
     metrics = {"BLEU": BLEU(tokenize=cutting(references))}
     test = PairedTest(named, metrics, [list(references)], test_type="bs", n_samples=samples, n_jobs=1)
     results: list[Any] = test()[1]["BLEU"]
-    return Comparison(results[1].score - results[0].score, results[1].p_value, samples)
+    baseline, other = results
+    difference = other.score - baseline.score
+    p_value = other.p_value if difference else 1.0  # sacrebleu counts strictly larger ones: of no difference, none
+    return Comparison(difference, p_value, samples)
 
 
 def compare_all(found: Sequence[Evaluation], references: Sequence[str]) -> list[dict[str, Any]]:

@@ -1,6 +1,7 @@
 """Train a translator on pairs of sentences: read, clean, cut into tokens, train, keep the best; or resume."""
 
 import json
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -72,7 +73,10 @@ def _begin(output: Path, asked: Asked, tell: Tell) -> tuple[Settings, Tokenizer,
     data = valid(Data, asked.data)
     drafted(asked, data.vocab_size)  # a choice that breaks a rule is refused before the work, not after
     for path in (*data.pairs, *(data.validation or ())):
-        if (path.exists() and not path.is_file() and not path.is_dir()) or str(path) == STDIN:
+        lasting = (
+            os.path.isfile(path) or os.path.isdir(path) or not os.path.exists(path)
+        )  # the latter are refused below
+        if not lasting or str(path) == STDIN:
             raise BadInput("pairs_fleeting", path=shown_name(path))
     sides = _sides(data, int(asked.run.get("seed", 1)), output, tell)
     lines = (line for side in (sides[0].source, sides[0].target) for line in side)
@@ -97,11 +101,12 @@ def _again(output: Path, asked: Asked, tell: Tell) -> tuple[Settings, Tokenizer,
         facts = json.loads(path.read_text(encoding="utf-8"))
         data = Data.model_validate(facts["data"])
         settings = Settings.model_validate_json(json.dumps(facts["settings"]))
+        digests = dict(facts["files"])
     except (ValueError, KeyError, TypeError) as error:
         raise BadInput("run_broken", path=str(path), reason=str(error).splitlines()[0]) from error
     refuse_other_choices(asked, data, settings)
     for name, digest in _hashes(data).items():
-        if facts["files"].get(name) != digest:
+        if digests.get(name) != digest:
             raise BadInput("data_changed", path=name)
     tokenizer = tokenizers.load(output / folder.TOKENIZER)
     return settings, tokenizer, _sides(data, settings.seed, output, tell)
@@ -112,11 +117,10 @@ def _sides(data: Data, seed: int, output: Path, tell: Tell) -> tuple[Pairs, Pair
     pairs = read_pairs(data.pairs, columns=data.columns, encoding=data.encoding)
     if data.validation:
         validation, _ = clean(read_pairs(data.validation, columns=data.columns, encoding=data.encoding))
+        training, report = clean(pairs, validation=validation)
     else:
-        held_out = min(data.held_out, len(pairs) // 10)
-        pairs, validation = split(pairs, validation=max(1, held_out), seed=seed)
-        validation, _ = clean(validation)
-    training, report = clean(pairs, validation=validation)
+        whole, report = clean(pairs)
+        training, validation = split(whole, validation=max(1, min(data.held_out, len(whole) // 10)), seed=seed)
     write_whole(output / "data.json", (json.dumps(report.json(), indent=1) + "\n").encode())
     tell("data", {"report": report, "training": len(training), "validation": len(validation)})
     return with_joined(training, data.joined, seed), validation
@@ -153,7 +157,7 @@ def _run(output: Path, settings: Settings, tokenizer: Tokenizer, training: Pairs
 
 def _hashes(data: Data) -> dict[str, str]:
     paths: Sequence[Path] = [*data.pairs, *(data.validation or [])]
-    return {str(path): sha256(path) for path in paths if path.is_file()}
+    return {str(path): sha256(path) for path in paths if os.path.isfile(path)}
 
 
 @contextmanager

@@ -165,7 +165,7 @@ def _spans(tokens: Sequence[str], text: str) -> Iterator[tuple[int, int]]:
     at = len(whole.lstrip()) - len(whole)
     for part in plain:
         start, at = at, at + len(part)
-        yield max(0, start), min(len(text), max(0, at))
+        yield min(len(text), max(0, start)), min(len(text), max(0, at))
 
 
 def load(name: str | Path) -> Translator:
