@@ -55,7 +55,10 @@ def run(arguments: list[str]) -> int:
     arguments, tracing = _without_traceback(arguments)
     choose(_language_of(arguments))
     try:
-        command = build()
+        command = build(arguments[:1])
+        if arguments[-1:] == ["--help"] and (help_text := _help_of(command, arguments[:-1])):
+            print(help_text)
+            return 0
         with command.make_context("regard", arguments) as context:
             command.invoke(context)
             sys.stdout.flush()
@@ -100,11 +103,25 @@ def _language_of(arguments: list[str]) -> str | None:
     return None
 
 
-def build() -> Any:
-    """The command line with all its commands, its help in the language in force."""
+def _help_of(command: Any, names: list[str]) -> str:
+    """The help of the command that `names` lead to, without typer's machinery for values, which takes its time to load.
+
+    Empty where one of the names is no command: then everything is parsed, and the error told.
+    """
+    context = typer.Context(command, info_name="regard")
+    for name in names:
+        command = getattr(command, "commands", {}).get(name)
+        if command is None:
+            return ""
+        context = typer.Context(command, parent=context, info_name=name)
+    return str(context.get_help())
+
+
+def build(wanted: list[str]) -> Any:
+    """The command line, its help in the language in force: with one command where `wanted` names it, else with all."""
     app = typer.Typer(cls=Commands, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
     app.callback(invoke_without_command=True)(_options)
-    for name in COMMANDS:
+    for name in [name for name in wanted if name in COMMANDS] or COMMANDS:
         module = import_module(f"regard.cli.{name}")
         if hasattr(module, "app"):
             app.add_typer(module.app, name=name, cls=Commands)
