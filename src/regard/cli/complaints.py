@@ -27,6 +27,8 @@ def _sentence(error: Exception) -> str:
         return str(error)
     if isinstance(error, TyperException):
         return _usage(error)
+    if isinstance(error, OSError) and error.strerror:
+        return say("errors.system", reason=error.strerror, path=error.filename or "stdout")
     return say("errors.unexpected", kind=type(error).__name__, message=str(error))
 
 

@@ -39,6 +39,9 @@ class Commands(TyperGroup):
 
 def main() -> None:
     """Run the command line and exit: 0 done, 1 a failure, 2 bad input, 130 interrupted."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed before we began
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")  # text may hold what the terminal's encoding has not
