@@ -1,5 +1,7 @@
 """From an exception to one clear line and an exit code."""
 
+from typing import Any
+
 from typer.exceptions import TyperException
 
 from regard.core.errors import RegardError
@@ -41,7 +43,23 @@ def _usage(error: TyperException) -> str:
         known = [name for each in context.command.params for name in each.opts] if context else []
         return say("errors.unknown_option", asked=option, command=path, nearest=nearest(option, [*known, "--help"]))
     if type(error).__name__ == "MissingParameter" and parameter is not None:
-        return say("errors.missing_argument", name=parameter.name.upper(), command=path)
+        return say("errors.missing_argument", name=_name(parameter), command=path)
     if parameter is not None:
-        return say("errors.wrong_value", name=parameter.get_error_hint(), command=path, message=error.message)
+        return _wrong_value(error, _name(parameter), path)
     return say("errors.wrong_usage", command=path, message=error.format_message())
+
+
+def _name(parameter: Any) -> str:
+    """An option or an argument as the help calls it."""
+    return parameter.opts[0] if parameter.opts[0].startswith("-") else parameter.name.upper()
+
+
+def _wrong_value(error: Any, name: str, path: str) -> str:
+    """A value that is no number where one must be, or that breaks another rule of the parser's."""
+    broken = error.__cause__.errors()[0] if hasattr(error.__cause__, "errors") else {"type": "", "input": ""}
+    came = str(broken["input"])[:100]
+    if broken["type"].startswith("int"):
+        return say("errors.no_whole_number", name=name, command=path, came=came)
+    if broken["type"].startswith("float"):
+        return say("errors.no_number", name=name, command=path, came=came)
+    return say("errors.wrong_value", name=name, command=path, message=error.message)
