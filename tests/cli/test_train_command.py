@@ -132,6 +132,12 @@ def test_resume_refuses_other_choices(pairs: Path, option: str, value: str, stor
     assert f"begun with {stored}" in said
 
 
+def test_alone_it_says_what_can_be_trained() -> None:
+    answer = ask("train")
+    assert (answer.code, answer.err) == (0, "")
+    assert "translation" in answer.out
+
+
 # Bad input
 
 

@@ -32,8 +32,10 @@ CHOICES = {
 }
 
 
-@app.callback()
-def train() -> None: ...
+@app.callback(invoke_without_command=True)
+def train(context: typer.Context) -> None:
+    if context.invoked_subcommand is None:
+        print(context.get_help())
 
 
 @app.command()
