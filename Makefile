@@ -29,7 +29,7 @@ help:
 
 run: $(ready)
 	@mkdir -p out
-	@.venv/bin/regard translate --picture - --picture out/alignment.html --picture out/alignment.png -- "$$REGARD_TEXT"
+	@.venv/bin/regard translate --text --picture - --picture out/alignment.html --picture out/alignment.png -- "$$REGARD_TEXT"
 	@echo
 	@echo 'The picture: out/alignment.html (open it in a browser) and out/alignment.png. Next:'
 	@echo '  make run TEXT="She sold her old red car."   a sentence of your own'

@@ -219,7 +219,7 @@ def test_the_report_is_said_and_written() -> None:
     report = clean(pairs)[1]
     said = [say(code, **facts) for code, facts in report.statements()]
     assert said == [
-        "Pairs: 17 read, 10 kept for training.",
+        "Pairs: 17 read, 10 kept.",
         "Dropped because one side is empty: 7 (line 1, 2, 3, 4, 5 …).",
     ]
     for lang in LANGUAGES:

@@ -11,17 +11,24 @@ from regard.language import say
 from regard.version import __version__
 
 if TYPE_CHECKING:
+    from regard.core import masks, scorers
     from regard.core.attend import attend, steps
+    from regard.core.fused import fused
     from regard.tasks.translation import load
 
 # Each public name and the module it lives in.
 _HOME = {
     "attend": "regard.core.attend",
+    "fused": "regard.core.fused",
     "steps": "regard.core.attend",
+    "masks": "regard.core.masks",
+    "scorers": "regard.core.scorers",
     "load": "regard.tasks.translation",
 }
 
-__all__ = ["__version__", "attend", "load", "steps"]
+_ROOMS = ("masks", "scorers")  # modules of small things, public as they are
+
+__all__ = ["__version__", "attend", "fused", "load", "masks", "scorers", "steps"]
 
 speak_with(say)
 
@@ -30,7 +37,8 @@ def __getattr__(name: str) -> Any:
     """Fetch a public name from its module, once."""
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(_HOME[name]), name)
+    home = import_module(_HOME[name])
+    value = home if name in _ROOMS else getattr(home, name)
     if name == "load":
         _attach()
     globals()[name] = value

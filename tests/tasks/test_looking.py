@@ -34,3 +34,8 @@ def test_a_model_without_attention_has_no_picture() -> None:
     with pytest.raises(BadInput) as caught:
         trace("none").picture()  # type: ignore[attr-defined]
     assert caught.value.code == "no_attention"
+
+
+def test_a_notebook_is_told_why_there_is_nothing_to_draw() -> None:
+    assert regard.load
+    assert "no attention" in trace("none")._repr_html_()  # type: ignore[attr-defined]

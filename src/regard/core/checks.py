@@ -11,13 +11,19 @@ def check_shapes(query: Tensor, key: Tensor, value: Tensor, scorer: Scorer) -> N
     """Refuse tensors that do not fit together. Reads shapes and types only, never a number: no synchronisation.
 
     Raises:
-        BadInput: `attend_axes`, `attend_not_floating`, `attend_keys`, `attend_widths`, `attend_leading`.
+        BadInput: `attend_no_tensor`, `attend_types`, `attend_axes`, `attend_not_floating`, `attend_keys`,
+        `attend_widths`, `attend_leading`.
     """
+    for name, tensor in (("query", query), ("key", key), ("value", value)):
+        if not isinstance(tensor, Tensor):
+            raise BadInput("attend_no_tensor", name=name, came=type(tensor).__name__)
     shapes = {"query": list(query.shape), "key": list(key.shape), "value": list(value.shape)}
     if min(query.ndim, key.ndim, value.ndim) < 2:
         raise BadInput("attend_axes", **shapes)
     if not (query.is_floating_point() and key.is_floating_point() and value.is_floating_point()):
         raise BadInput("attend_not_floating", query=_type(query), key=_type(key), value=_type(value))
+    if not query.dtype == key.dtype == value.dtype:
+        raise BadInput("attend_types", query=_type(query), key=_type(key), value=_type(value))
     if key.shape[-2] != value.shape[-2]:
         raise BadInput("attend_keys", n_keys=key.shape[-2], n_values=value.shape[-2], **shapes)
     expected = scorer.widths(query.shape[-1])

@@ -29,14 +29,18 @@ class Mask(ABC):
         Queries stand at the *end* of the keys: with 1 query and 5 keys, the query is position 4 (a cached step).
         """
 
-    def __and__(self, other: "Mask") -> "Mask":
-        return _Both(self, other)
+    def __and__(self, other: "Mask | Tensor") -> "Mask":
+        return _Both(self, _rule(other))
 
-    def __or__(self, other: "Mask") -> "Mask":
-        return _Either(self, other)
+    def __or__(self, other: "Mask | Tensor") -> "Mask":
+        return _Either(self, _rule(other))
 
     def __invert__(self) -> "Mask":
         return _Not(self)
+
+
+def _rule(mask: "Mask | Tensor") -> "Mask":
+    return mask if isinstance(mask, Mask) else of(mask)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ read it.
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -76,9 +76,9 @@ class Trace:
 
     model: str
     fingerprint: str
-    sequences: dict[str, Sequence]
+    sequences: dict[str, Sequence] = field(repr=False)
     sites: tuple[Site, ...]
-    tensors: dict[str, np.ndarray]
+    tensors: dict[str, np.ndarray] = field(repr=False)
     check: Check
 
     def tensor(self, step: str, *, part: str = "cross", layer: int = 0, head: int = 0) -> np.ndarray:

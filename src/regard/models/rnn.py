@@ -107,7 +107,8 @@ class RnnTranslator(nn.Module):
         states, final = self._encode(self._embedded(source), real.sum(1))
         first = torch.tanh(self.bridge(final)).unflatten(-1, (self.config.n_layers, -1)).transpose(0, 1).contiguous()
         hidden = (first,) if self.config.cell == "gru" else (first, torch.zeros_like(first))
-        return RnnState(hidden, self.attention.remember(states, final, real))
+        seen = self.dropout(final) if isinstance(self.attention, Fixed) else final  # as the states that others look at
+        return RnnState(hidden, self.attention.remember(states, seen, real))
 
     def step(self, state: RnnState, ids: Tensor) -> tuple[Tensor, RnnState]:
         """Read one token (batch,), say the logits of the next (batch, vocab_size)."""

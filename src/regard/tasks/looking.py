@@ -43,7 +43,9 @@ def html(trace: Trace, lang: str | None = None) -> str:
 
 
 def framed(trace: Trace) -> str:
-    """The same page for a notebook: in a frame of its own, where its styles and scripts stay."""
+    """The same page for a notebook: in a frame of its own; the reason where there is nothing to draw."""
+    if not trace.sites:
+        return escape(say("errors.no_attention", name=trace.model))
     height = 360 + 40 * len(trace.sequences["target"].tokens)
     frame = f'sandbox="allow-scripts" style="width:100%;height:{height}px;border:0"'
     return f'<iframe srcdoc="{escape(html(trace))}" {frame}></iframe>'

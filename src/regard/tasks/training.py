@@ -49,6 +49,8 @@ def train_translation(output: Path, asked: Asked, tell: Tell, *, resume: bool = 
         BadInput: data or settings that break a rule; a folder in use, or not empty; data that changed since.
         Stopped: a signal came (see `training.loop`).
     """
+    if resume and not output.is_dir():
+        raise BadInput("nothing_to_resume", path=str(output))
     with _locked(output):
         settings, tokenizer, sides = (_again if resume else _begin)(output, asked, tell)
         training, validation = sides

@@ -1,13 +1,15 @@
 """Translate, and say where the model looked. What the command line and Python show is made here, once."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from regard.core.attend import STEPS
 from regard.core.errors import BadInput
+from regard.core.nearest import one_of
 from regard.generation.search import Rules
 from regard.generation.sentences import MAX_SOURCE, Output, Translated, rules, translate
 from regard.inspection import record as recording
@@ -16,6 +18,7 @@ from regard.inspection.trace import Trace
 from regard.models import catalogue, folder
 from regard.tasks.looking import picture
 from regard.text.doctor import tidy
+from regard.text.lines import typed
 from regard.text.tokenizers import END, SPACE, SPECIAL, START, Encoded, Tokenizer
 from regard.text.words import pharaoh, strongest, to_words, token_groups, word_groups
 from regard.views.picture import Picture
@@ -41,7 +44,7 @@ class Translation:
     source: str
     translation: str
     score: float | None
-    trace: Trace | None
+    trace: Trace | None = field(repr=False)
     unread: int = 0
 
     @property
@@ -54,9 +57,9 @@ class Translation:
         """Each target word with the source word that it looks at most, as `i-j` over words between spaces, from 0."""
         if self.trace is None or self.weights is None:
             return ""
-        groups = (np.array(self.trace.sequences[name].words) for name in ("source", "target"))
-        between = to_words(self.weights, *groups)
-        counts = {"n_source": len(self.source.split()), "n_target": len(self.translation.split())}
+        source, target = self.trace.sequences["source"], self.trace.sequences["target"]
+        between = to_words(self.weights, np.array(source.words), np.array(target.words))
+        counts = {"n_source": len(source.text.split()), "n_target": len(target.text.split())}  # as far as it was read
         return pharaoh(strongest(between, **counts))
 
     def json(self) -> dict[str, Any]:
@@ -106,12 +109,16 @@ class Translator:
         """
         if isinstance(texts, str):
             return self.translate([texts], beam=beam, length_penalty=length_penalty, look=look)[0]
-        found = translate(self.model, self.tokenizer, texts, checked_rules(beam, length_penalty), done=done)
-        return [self._made(text, result, look) for text, result in zip(texts, found, strict=True)]
+        read = [typed(text).text for text in texts]
+        found = translate(self.model, self.tokenizer, read, checked_rules(beam, length_penalty), done=done)
+        return [self._made(text, result, look) for text, result in zip(read, found, strict=True)]
 
     def record(self, source: str, target: str, *, keep: Sequence[str] = ("weights",)) -> Trace:
         """What the model attends to when it writes `target` for `source`."""
-        read, written = (given_side(text, self.tokenizer.encode(text)) for text in map(tidy, (source, target)))
+        texts = (tidy(typed(text).text) for text in (source, target))
+        read, written = (given_side(text, self.tokenizer.encode(text)) for text in texts)
+        for step in keep:
+            one_of(step, STEPS, "keep")
         if min(len(read.ids), len(written.ids)) < 2:
             raise BadInput("text_empty")
         return self._trace(read, written, keep)

@@ -87,7 +87,7 @@ def train(lines: Iterable[str], *, kind: Kind = "bpe", vocab_size: int = 8000) -
     engine = _engine(kind)
     sizes: dict[str, Any] = {"vocab_size": vocab_size, "special_tokens": list(SPECIAL), "show_progress": False}
     if kind == "bpe":
-        engine.train_from_iterator(lines, trainers.BpeTrainer(limit_alphabet=vocab_size // 2, **sizes))
+        engine.train_from_iterator(lines, trainers.BpeTrainer(min_frequency=2, limit_alphabet=vocab_size // 2, **sizes))
     else:
         engine.train_from_iterator(lines, trainers.WordLevelTrainer(**sizes))
     return Tokenizer(engine)

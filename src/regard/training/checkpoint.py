@@ -51,7 +51,9 @@ def save(run: Path, model: RnnTranslator, optimizer: Optimizer, tokenizer: Token
             (temporary / STATE).write_text(json.dumps(asdict(standing)) + "\n", encoding="utf-8")
 
     retried(write)
-    for old in list(_newest_first(run))[KEEP:]:
+    earlier = [path for path in _newest_first(run) if path.name <= target.name]
+    later = [path for path in _newest_first(run) if path.name > target.name]  # damaged ones that a resume passed over
+    for old in [*later, *earlier[KEEP:]]:
         shutil.rmtree(old, ignore_errors=True)
     return target
 
