@@ -171,3 +171,19 @@ def test_a_resume_may_ask_again_for_the_same_but_for_nothing_else(tmp_path: Path
     train_translation(tmp_path / "run", asked(tmp_path, steps=2), quiet, resume=True)
     with pytest.raises(BadInput, match="seed = 7, and the run was begun with 1"):
         train_translation(tmp_path / "run", asked(tmp_path, steps=2, seed=7), quiet, resume=True)
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_training_leaves_the_process_as_it_was(tmp_path: Path, precision: str) -> None:
+    """Threads and precision are the run's; what runs afterwards in this process multiplies as before."""
+
+    def state() -> tuple[str, str, int]:
+        found = (torch.backends.mkldnn.matmul.fp32_precision, torch.backends.mkldnn.rnn.fp32_precision)
+        return (*found, torch.get_num_threads())
+
+    before, inside = state(), []
+    wanted = "bf16" if precision == "bf16" else "ieee"
+    tell = lambda kind, facts: inside.append(state())  # noqa: E731
+    train_translation(tmp_path / "run", asked(tmp_path, steps=3, precision=precision, threads=2), tell)
+    assert (wanted, wanted, 2) in inside
+    assert state() == before

@@ -58,12 +58,10 @@ def train(run: Run, resume_from: Path | None = None) -> Standing:
     """
     settings, model = run.settings, run.model
     memory.keep_freed()
-    torch.set_num_threads(settings.threads)
-    precision.use(settings.precision)
     optimizer = torch.optim.AdamW(model.parameters(), betas=(0.9, 0.98), weight_decay=0.01, fused=True)
     standing = checkpoint.restore(resume_from, model, optimizer) if resume_from else Standing()
     began = time.monotonic() - standing.seconds
-    with _listening() as asked:
+    with precision.using(settings.precision), _threads(settings.threads), _listening() as asked:
         while standing.step < settings.steps and standing.stale < settings.patience:
             _step(run, optimizer, standing)
             standing.seconds = time.monotonic() - began
@@ -115,6 +113,17 @@ def _validate(run: Run, standing: Standing) -> None:
     if better:
         run.save_best(run.model, facts)
     run.report("validation", facts)
+
+
+@contextmanager
+def _threads(count: int) -> Iterator[None]:
+    """So many threads of the processor within this block."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 @contextmanager

@@ -1,5 +1,7 @@
 """Where and in which numbers matrices are multiplied: fp32, or bf16 inside the product where the processor has it."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Literal
 
 import torch
@@ -9,8 +11,8 @@ Precision = Literal["fp32", "bf16"]
 
 def best() -> Precision:
     """bf16 where oneDNN finds instructions for it (AMX, AVX512-BF16): elsewhere it is emulated and far slower."""
-    has_bf16 = torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported()
-    return "bf16" if has_bf16 and "AVX512" in torch.backends.cpu.get_cpu_capability() else "fp32"
+    has_instructions = torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported()
+    return "bf16" if torch.backends.mkldnn.is_available() and has_instructions else "fp32"
 
 
 def device() -> Literal["cpu", "cuda", "mps"]:
@@ -27,8 +29,16 @@ def has(name: str) -> bool:
     return name == "cpu" or torch.backends.mps.is_available()
 
 
-def use(precision: Precision) -> None:
-    """Multiply in this precision from now on; weights and sums stay fp32."""
+@contextmanager
+def using(precision: Precision) -> Iterator[None]:
+    """Within this block matrices are multiplied in this precision; weights and sums stay fp32."""
     inside = "bf16" if precision == "bf16" else "ieee"
-    for products in ("matmul", "rnn"):  # of oneDNN; torch's type hints do not know them
-        getattr(torch.backends.mkldnn, products).fp32_precision = inside
+    products = [getattr(torch.backends.mkldnn, name) for name in ("matmul", "rnn")]  # torch's hints do not know them
+    before = [each.fp32_precision for each in products]
+    for each in products:
+        each.fp32_precision = inside
+    try:
+        yield
+    finally:
+        for each, old in zip(products, before, strict=True):
+            each.fp32_precision = old
