@@ -179,6 +179,8 @@ def test_a_line_without_spaces_is_cut_by_its_characters(reverser: Path) -> None:
     answer = ask("translate", "--model", reverser, "--beam", "1", stdin="a" * 50_000)
     assert answer.err == "Line 1 has 50000 characters; the first 20000 were read.\n"
     assert answer.code == 0
+    later = ask("translate", "--model", reverser, "--beam", "1", stdin="\n" * 300 + "a" * 50_000)
+    assert later.err.startswith("Line 301 has")
 
 
 # Bad input
@@ -189,6 +191,7 @@ def test_a_line_without_spaces_is_cut_by_its_characters(reverser: Path) -> None:
     [
         (["--beam", "0", "a"], "0 .* 1 to 100"),
         (["--beam", "-1", "a"], "-1 .* 1 to 100"),
+        (["--beam", "0"], "0 .* 1 to 100"),  # though there is nothing to translate
         (["--beam", "1000000", "a"], "1000000 .* 1 to 100"),
         (["--beam", "two", "a"], "--beam takes a whole number, and “two” came"),
         (["--length-penalty", "nan", "a"], "nan"),
