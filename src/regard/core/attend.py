@@ -1,7 +1,7 @@
 """Attention: the definition, with every step in view.
 
     scores  = score(query, key)
-    scaled  = scores * scale
+    scaled  = scores * scale (+ bias)
     masked  = scaled where the mask allows, −inf elsewhere
     weights = softmax(masked)
     context = weights @ value
@@ -18,6 +18,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from regard.core.biases import Bias, added
 from regard.core.checks import check_shapes
 from regard.core.masks import Mask, hide
 from regard.core.scorers import Scorer, scaled_dot
@@ -40,6 +41,7 @@ def attend(
     *,
     scorer: Scorer = scaled_dot,
     scale: float | None = None,
+    bias: Bias | Tensor | None = None,
     mask: Mask | Tensor | None = None,
     tap: StepTap | None = None,
 ) -> Float[Tensor, "*#batch queries d_value"]:
@@ -51,6 +53,7 @@ def attend(
         value: what each position hands over, (..., keys, d_value).
         scorer: how a query and a key are compared; `scaled_dot` is Vaswani's.
         scale: factor of the scores; None takes the scorer's own (1/√d_head for `scaled_dot`, else 1).
+        bias: added to the scaled scores (`core.biases`; ALiBi); None adds nothing.
         mask: which keys each query may look at; True = may. None lets all see all.
         tap: called as `tap(step, tensor)` at each of the eight `STEPS`; what it returns goes on.
 
@@ -69,7 +72,8 @@ def attend(
     query, key, value = tap("query", query), tap("key", key), tap("value", value)
     check_shapes(query, key, value, scorer)
     scores = tap("scores", scorer(query, key))
-    scaled = tap("scaled", scores * (scorer.scale(query.shape[-1]) if scale is None else scale))
+    factor = scorer.scale(query.shape[-1]) if scale is None else scale
+    scaled = tap("scaled", added(scores * factor, bias))
     masked = tap("masked", hide(scaled, mask))
     weights = tap("weights", softmax(masked))
     return tap("context", weights @ value)

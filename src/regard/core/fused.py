@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
+from regard.core.biases import Bias, matrix
 from regard.core.checks import check_shapes
 from regard.core.masks import Mask, allowed, causal
 from regard.core.scorers import scaled_dot
@@ -15,6 +16,7 @@ def fused(
     value: Tensor,
     *,
     scale: float | None = None,
+    bias: Bias | Tensor | None = None,
     mask: Mask | Tensor | None = None,
 ) -> Tensor:
     """Dot-product attention in one kernel; equals `attend` with `scaled_dot` within the float's precision.
@@ -24,12 +26,17 @@ def fused(
     """
     check_shapes(query, key, value, scaled_dot)
     queries, keys = query.shape[-2], key.shape[-2]
-    if isinstance(mask, Mask) and mask == causal() and queries == keys:  # the kernel's own rule: no matrix is built
-        return scaled_dot_product_attention(query, key, value, is_causal=True, scale=scale)
+    added = matrix(bias, queries, keys, query)
+    if added is None and isinstance(mask, Mask) and mask == causal() and queries in (1, keys):
+        # the kernel's own rule: no matrix is built; one query at the end of the keys sees all of them
+        return scaled_dot_product_attention(query, key, value, is_causal=queries == keys > 1, scale=scale)
     leading = torch.broadcast_shapes(query.shape[:-2], key.shape[:-2])
     seen = allowed(mask, (*leading, queries, keys), query.device)
     if seen is None:
-        return scaled_dot_product_attention(query, key, value, scale=scale)
+        return scaled_dot_product_attention(query, key, value, attn_mask=added, scale=scale)
     blind = ~seen.any(-1, keepdim=True)  # kernels differ on such rows: they look everywhere, then are zeroed
-    context = scaled_dot_product_attention(query, key, value, attn_mask=seen | blind, scale=scale)
+    open_ = seen | blind
+    if added is not None:
+        open_ = added.expand(open_.shape).masked_fill(~open_, float("-inf"))
+    context = scaled_dot_product_attention(query, key, value, attn_mask=open_, scale=scale)
     return context.masked_fill(blind, 0.0)

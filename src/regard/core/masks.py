@@ -9,6 +9,7 @@ tensor([[False,  True,  True]])
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import reduce
 
 import torch
 from jaxtyping import Bool, Float
@@ -140,6 +141,16 @@ def of(matrix: Tensor) -> Mask:
         BadInput: `mask_not_bool`. A float mask could mean 0 = may look (additive) or 1 = may look.
     """
     return _Matrix(torch.atleast_2d(matrix))
+
+
+def together(*masks: Mask | None) -> Mask | None:
+    """What all of these allow; None hides nothing.
+
+    >>> together(None, causal()) == causal()
+    True
+    """
+    given = [mask for mask in masks if mask is not None]
+    return reduce(Mask.__and__, given) if given else None
 
 
 def allowed(mask: Mask | Tensor | None, scores: Sequence[int], device: torch.device) -> Allowed | None:

@@ -108,7 +108,7 @@ class RnnTranslator(nn.Module):
         first = torch.tanh(self.bridge(final)).unflatten(-1, (self.config.n_layers, -1)).transpose(0, 1).contiguous()
         hidden = (first,) if self.config.cell == "gru" else (first, torch.zeros_like(first))
         seen = self.dropout(final) if isinstance(self.attention, Fixed) else final  # as the states that others look at
-        return RnnState(hidden, self.attention.remember(states, seen, real))
+        return RnnState(hidden, self.attention.remember(states, real, seen))
 
     def step(self, state: RnnState, ids: Tensor) -> tuple[Tensor, RnnState]:
         """Read one token (batch,), say the logits of the next (batch, vocab_size)."""
