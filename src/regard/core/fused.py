@@ -37,6 +37,6 @@ def fused(
     blind = ~seen.any(-1, keepdim=True)  # kernels differ on such rows: they look everywhere, then are zeroed
     open_ = seen | blind
     if added is not None:
-        open_ = added.expand(open_.shape).masked_fill(~open_, float("-inf"))
+        open_ = torch.where(open_, added, float("-inf"))
     context = scaled_dot_product_attention(query, key, value, attn_mask=open_, scale=scale)
     return context.masked_fill(blind, 0.0)

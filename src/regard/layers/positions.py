@@ -3,9 +3,15 @@
 Attention itself is blind to order: permuting keys with their values changes nothing. Positions make it see.
 """
 
+from abc import abstractmethod
+from collections.abc import Callable
+
 import torch
-from jaxtyping import Float
-from torch import Tensor
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+Place = Int[Tensor, "*#batch n"]
+"""Where each token stands, from 0: one row for all, or (padded) a row a text."""
 
 Dtype = torch.dtype | None
 
@@ -43,3 +49,85 @@ def sinusoidal(n: int, d_model: int, *, dtype: Dtype = None) -> Float[Tensor, "n
     angle = torch.arange(n, dtype=torch.float64)[:, None] * rate
     wave = torch.where(place % 2 == 0, angle.sin(), angle.cos())
     return wave.to(dtype or torch.get_default_dtype())
+
+
+class Positions(nn.Module):
+    """Mixes where a word stands into its vector. Abstract."""
+
+    @abstractmethod
+    def forward(self, x: Float[Tensor, "batch n d_model"], place: Place) -> Float[Tensor, "batch n d_model"]:
+        """Word vectors that know where they stand."""
+
+
+class Nowhere(Positions):
+    """Adds nothing: attention itself (rotary, ALiBi) sees where words stand."""
+
+    def forward(self, x: Tensor, place: Tensor) -> Tensor:
+        return x
+
+
+class Learned(Positions):
+    """A learned vector a position, added: one-hot times a matrix (Gehring et al. 2017; GPT-2)."""
+
+    def __init__(self, max_len: int, d_model: int) -> None:
+        super().__init__()
+        self.table = nn.Embedding(max_len, d_model)
+
+    def forward(self, x: Tensor, place: Tensor) -> Tensor:
+        return x + self.table(place)
+
+
+class Sinusoidal(Positions):
+    """`sinusoidal`, added; nothing is learnt.
+
+    Args:
+        halves: all sines first, then all cosines (Marian's order), instead of in turns (the paper's).
+    """
+
+    wave: Tensor
+
+    def __init__(self, max_len: int, d_model: int, *, halves: bool = False) -> None:
+        super().__init__()
+        wave = sinusoidal(max_len, d_model)
+        self.register_buffer("wave", torch.cat([wave[:, 0::2], wave[:, 1::2]], 1) if halves else wave, persistent=False)
+
+    def forward(self, x: Tensor, place: Tensor) -> Tensor:
+        return x + self.wave[place].to(x.dtype)
+
+
+class OneHot(Positions):
+    """Note 000: the position's one-hot p beside the word's vector x, and W[x; p] = Wx·x + Wp·p."""
+
+    def __init__(self, max_len: int, d_model: int) -> None:
+        super().__init__()
+        self.max_len = max_len
+        self.both = nn.Linear(d_model + max_len, d_model, bias=False)
+
+    def forward(self, x: Tensor, place: Tensor) -> Tensor:
+        p = nn.functional.one_hot(place, self.max_len).to(x.dtype).expand(*x.shape[:-1], -1)
+        return self.both(torch.cat([x, p], dim=-1))
+
+
+class Rotary(nn.Module):
+    """Turns each pair of entries of a query or key by place · rate: q·k then depends on the distance (Su et al. 2021).
+
+    Pairs are (i, i + d_head/2), as in Llama's folders; the rate of pair i is theta^(−2i/d_head).
+    """
+
+    rate: Tensor
+
+    def __init__(self, d_head: int, theta: float = 10000.0) -> None:
+        super().__init__()
+        powers = torch.arange(0, d_head, 2, dtype=torch.float32) / d_head
+        self.register_buffer("rate", 1.0 / theta**powers, persistent=False)
+
+    def forward(self, place: Place) -> Callable[[Tensor], Tensor]:
+        """What turns (batch, heads, n, d_head) at these places; computed once, used in every layer."""
+        angle = place[..., None].float() * self.rate
+        cos, sin = (torch.cat([wave, wave], dim=-1).unsqueeze(-3) for wave in (angle.cos(), angle.sin()))
+
+        def turn(x: Tensor) -> Tensor:
+            first, second = x.chunk(2, dim=-1)
+            return x * cos.to(x.dtype) + torch.cat([-second, first], dim=-1) * sin.to(x.dtype)
+
+        return turn
