@@ -102,7 +102,7 @@ class JoeyRnn(nn.Module):
             weights.append(looked)
         return self.output(torch.cat(vectors, dim=1)), torch.cat(weights, dim=1)
 
-    def start(self, source: Tensor) -> JoeyState:
+    def start(self, source: Tensor, real: Tensor | None = None) -> JoeyState:
         """The state before the first token, from source ids in any order of lengths."""
         lengths = (source != PAD).sum(1)
         order = lengths.argsort(descending=True, stable=True)

@@ -5,7 +5,7 @@ import itertools
 import pytest
 import torch
 
-from regard.generation.search import Rules, search
+from regard.generation.search import Hypothesis, Rules, search
 from regard.models.rnn import RnnTranslator
 from toy import translator
 
@@ -14,12 +14,15 @@ SOURCE = torch.tensor([[5, 6, 7, 3], [9, 4, 3, 0], [8, 3, 0, 0]])
 LIMITS = [4, 3, 2]
 
 
+def searched(model: RnnTranslator, source: torch.Tensor, limits: list[int], rules: Rules) -> list[list[Hypothesis]]:
+    return search(model, model.start(source), torch.full((len(source),), START), limits, rules)
+
+
 def score(model: RnnTranslator, source: torch.Tensor, ids: list[int]) -> float:
     """Log-probability of an output, one token after another."""
     state, total, token = model.start(source[None]), 0.0, START
     for following in ids:
         logits, state = model.step(state, torch.tensor([token]))
-        logits[:, [0, 1, 2]] = float("-inf")
         total += float(torch.log_softmax(logits, -1)[0, following])
         token = following
     return total
@@ -36,7 +39,7 @@ def every_output(model: RnnTranslator, source: torch.Tensor, limit: int, vocab: 
 @torch.inference_mode()
 def test_a_wide_beam_finds_the_best_of_all() -> None:
     model = translator(vocab_size=7)
-    found = search(model, SOURCE[2:] % 7, [3], Rules(START, END, (0, 1, 2), beam=60))[0]
+    found = searched(model, SOURCE[2:] % 7, [3], Rules((END,), (0, 1, 2), beam=60))[0]
     best, ids = every_output(model, (SOURCE[2] % 7)[:2], 3, 7)[0]
     assert found[0].ids == ids
     assert found[0].score == pytest.approx(best, abs=1e-5)
@@ -45,7 +48,7 @@ def test_a_wide_beam_finds_the_best_of_all() -> None:
 @torch.inference_mode()
 def test_a_beam_of_one_is_greedy() -> None:
     model = translator()
-    for row, hypotheses in enumerate(search(model, SOURCE, LIMITS, Rules(START, END, (0, 1, 2)))):
+    for row, hypotheses in enumerate(searched(model, SOURCE, LIMITS, Rules((END,), (0, 1, 2)))):
         state, token, ids = model.start(SOURCE[row : row + 1]), START, []
         while len(ids) < LIMITS[row] and token != END:
             logits, state = model.step(state, torch.tensor([token]))
@@ -58,21 +61,22 @@ def test_a_beam_of_one_is_greedy() -> None:
 @pytest.mark.parametrize("beam", [1, 2, 5])
 @pytest.mark.parametrize("penalty", [0.0, 1.0])
 def test_scores_are_those_of_the_outputs_and_a_batch_equals_each_alone(beam: int, penalty: float) -> None:
-    model, rules = translator(), Rules(START, END, (0, 1, 2), beam, penalty)
-    together = search(model, SOURCE, LIMITS, rules)
+    model, rules = translator(), Rules((END,), (0, 1, 2), beam, penalty)
+    together = searched(model, SOURCE, LIMITS, rules)
     for row, hypotheses in enumerate(together):
         source = SOURCE[row][SOURCE[row] != 0]
-        alone = search(model, source[None], [LIMITS[row]], rules)[0]
+        alone = searched(model, source[None], [LIMITS[row]], rules)[0]
         assert [h.ids for h in alone] == [h.ids for h in hypotheses]
         assert [h.score for h in hypotheses] == sorted((h.score for h in hypotheses), reverse=True)
         for h in hypotheses:
             with torch.inference_mode():
+                assert sum(h.log_probs) / len(h.ids) ** penalty == pytest.approx(h.score, abs=1e-5)
                 assert h.score == pytest.approx(score(model, source, h.ids) / len(h.ids) ** penalty, abs=1e-5)
 
 
 def test_forbidden_tokens_are_never_written() -> None:
     forbidden = tuple(i for i in range(17) if i not in (END, 11, 13))
-    outputs = search(translator(), SOURCE, [7, 7, 7], Rules(START, END, forbidden, beam=3))
+    outputs = searched(translator(), SOURCE, [7, 7, 7], Rules((END,), forbidden, beam=3))
     written = {i for hypotheses in outputs for h in hypotheses for i in h.ids}
     assert written <= {END, 11, 13}
     assert all(hypotheses for hypotheses in outputs)

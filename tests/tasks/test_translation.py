@@ -142,7 +142,8 @@ def test_the_recorded_attention_is_that_of_each_step_however_the_beam_was_reorde
         follower = Follower(asked.model)
         ids = [*told.trace.sequences["source"].ids]
         source = torch.tensor([[*ids, 0, 0]])
-        best = search(follower, source, [2 * len(ids) + 10], rules(5))[0][0]
+        first = torch.tensor([START])
+        best = search(follower, follower.start(source), first, [2 * len(ids) + 10], rules(5))[0][0]
         assert tuple(best.ids) == told.trace.sequences["target"].ids
         for at, weights in enumerate(told.weights):
             stepped = follower.seen[(START, *best.ids[:at])]

@@ -10,17 +10,26 @@ class State(Protocol):
     """Where a decoder stands, for each row of a batch."""
 
     def select(self, rows: Tensor) -> Self:
-        """The states of these rows, in this order."""
+        """The states of these rows, in this order; none of them shares what `step` writes into."""
 
 
 class Decoder(Protocol):
     """Anything that writes one token after another: an RNN, a Transformer, a GPT."""
 
-    def start(self, source: Tensor) -> Any:
-        """The state before the first token, from source ids (batch, source)."""
+    def start(self, source: Tensor, real: Tensor | None = None) -> Any:
+        """The state before the first token that is read by `step`.
+
+        Args:
+            source: ids (batch, source). For a translator the source, padded on the right; `real` says nothing more.
+                For a GPT the prompt without its last token, padded on the left; may have no column.
+            real: (batch, source), True at real tokens; None where all are.
+        """
 
     def step(self, state: Any, ids: Tensor) -> tuple[Tensor, Any]:
-        """Logits (batch, vocab_size) of the next token after `ids` (batch,), and the state after it."""
+        """Logits (batch, vocab_size) of the next token after `ids` (batch,), and the state after it.
+
+        The state that was given is spent: a cache is written where it lies.
+        """
 
 
 @dataclass(frozen=True)

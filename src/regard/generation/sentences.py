@@ -38,10 +38,11 @@ class Translated:
 
 
 def rules(beam: int = 1, length_penalty: float = 1.0) -> Rules:
-    """Search rules for our tokenizers: padding, unknown and start are never written."""
-    return Rules(START, END, (PAD, UNKNOWN, START), beam, length_penalty)
+    """Search rules for our translators' tokenizers: padding, unknown and start are never written."""
+    return Rules((END,), (PAD, UNKNOWN, START), beam, length_penalty)
 
 
+@torch.inference_mode()
 def translate(
     model: Decoder,
     tokenizer: Tokenizer,
@@ -80,7 +81,8 @@ def _searched(
         rows = [full[i] for i in group]
         batch = torch.from_numpy(padded([sources[i] for i in rows], PAD)).to(_device(model))
         limits = [2 * len(sources[i]) + 10 for i in rows]
-        for row, hypotheses in zip(rows, search(model, batch, limits, how), strict=True):
+        first = torch.full((len(rows),), START, device=batch.device)
+        for row, hypotheses in zip(rows, search(model, model.start(batch), first, limits, how), strict=True):
             found[row] = hypotheses
         if done:
             done(len(rows))

@@ -101,7 +101,7 @@ class RnnTranslator(nn.Module):
         """Logits (..., vocab_size); the matrix is the embedding's (Press & Wolf 2017)."""
         return nn.functional.linear(features, self.embedding.weight, self.head_bias)
 
-    def start(self, source: Tensor) -> RnnState:
+    def start(self, source: Tensor, real: Tensor | None = None) -> RnnState:
         """Read the source: its states become the memory, its final state the decoder's first."""
         real = source != PAD
         states, final = self._encode(self._embedded(source), real.sum(1))
