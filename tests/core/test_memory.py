@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from regard.core.attend import attend
-from regard.core.memory import Memory
+from regard.core.memory import Cache, Memory
 
 
 def memory(*heads: int) -> tuple[Memory, Tensor]:
@@ -37,3 +37,25 @@ def test_no_sentence_left() -> None:
     remembered, query = memory(3)
     none = remembered.select(torch.tensor([], dtype=torch.long))
     assert attend(query[:0], none.key, none.value, mask=none.mask).shape == (0, 3, 2, 11)
+
+
+def test_a_cache_holds_what_was_read_in_order() -> None:
+    """Past its first room, too: what was written stays."""
+    torch.manual_seed(53)
+    keys, values = torch.randn(2, 3, 211, 5), torch.randn(2, 3, 211, 7)
+    cache, at = Cache(), 0
+    for count in (3, 1, 61, 1, 0, 101, 44):
+        part = slice(at, at + count)
+        whole = cache.extend(Memory(keys[:, :, part], values[:, :, part]))
+        at += count
+        assert torch.equal(whole.key, keys[:, :, :at])
+        assert torch.equal(whole.value, values[:, :, :at])
+
+
+def test_selected_caches_part_ways() -> None:
+    cache = Cache()
+    cache.extend(Memory(torch.zeros(2, 1, 1, 1), torch.zeros(2, 1, 1, 1)))
+    other = cache.select(torch.tensor([0, 0, 1]))
+    other.extend(Memory(torch.ones(3, 1, 1, 1), torch.ones(3, 1, 1, 1)))
+    kept = cache.extend(Memory(torch.full((2, 1, 1, 1), 5.0), torch.full((2, 1, 1, 1), 5.0)))
+    assert kept.key.flatten().tolist() == [0, 5, 0, 5]
