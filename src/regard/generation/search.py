@@ -124,9 +124,9 @@ def _first(first_ids: Tensor, beam: int) -> _Lines:
 def _extended(lines: _Lines, logits: Tensor, rules: Rules) -> _Lines:
     """The best 2·beam continuations of each sentence's lines by one token; `logits` (lines, vocab_size)."""
     log_probs = torch.log_softmax(logits.float(), dim=-1).view(*lines.totals.shape, -1)
-    allowed = log_probs.index_fill(-1, lines.ids.new_tensor(rules.forbidden), NEVER)
+    log_probs[..., list(rules.forbidden)] = NEVER
     vocab_size = log_probs.shape[-1]
-    totals, where = (lines.totals[..., None] + allowed).flatten(1).topk(2 * rules.beam)
+    totals, where = (lines.totals[..., None] + log_probs).flatten(1).topk(2 * rules.beam)
     parents, new = lines.pick(where // vocab_size), where % vocab_size
     told = log_probs.flatten(1).gather(1, where)
     first_row = torch.arange(len(where), device=where.device)[:, None] * rules.beam

@@ -1,0 +1,94 @@
+"""Which token comes next: the likeliest, or one drawn by chance.
+
+The steps stand in `transformers`' order: repetition penalty, temperature, top-k, top-p, min-p, so that the same numbers
+give the same probabilities there and here.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+NEVER = float("-inf")
+
+
+@dataclass(frozen=True)
+class Choice:
+    """How the next token is chosen.
+
+    Attributes:
+        greedy: the likeliest, always; temperature, top_k, top_p and min_p then change nothing.
+        temperature: logits are divided by it; below 1 the likely becomes likelier.
+        top_k: only the k likeliest (Fan et al. 2018, §5.4); those as likely as the last of them stay too.
+        top_p: only the likeliest that together have at least this probability (Holtzman et al. 2020, §3.1).
+        min_p: only those at least this share as likely as the likeliest (Nguyen et al. 2024, §3).
+        repetition_penalty: logits of tokens that were read or written are divided by it where positive, else
+            multiplied (Keskar et al. 2019, §4.1; for negative ones as `transformers` does).
+        forbidden: ids that are never chosen.
+    """
+
+    greedy: bool = False
+    temperature: float = 1.0
+    top_k: int | None = None
+    top_p: float = 1.0
+    min_p: float = 0.0
+    repetition_penalty: float = 1.0
+    forbidden: tuple[int, ...] = ()
+
+    def adjusted(self, logits: Tensor, seen: Tensor | None = None) -> Tensor:
+        """Logits (rows, vocab_size) after all steps; −inf where a token cannot be chosen.
+
+        Args:
+            seen: (rows, vocab_size), True for tokens that were read or written; needed for the repetition penalty.
+
+        >>> Choice(temperature=0.5, top_k=2).adjusted(torch.tensor([[1.0, 3.0, 2.0]]))
+        tensor([[-inf, 6., 4.]])
+        """
+        scores = logits.float().clone()
+        scores[:, list(self.forbidden)] = NEVER
+        if self.repetition_penalty != 1.0 and seen is not None:
+            punished = torch.where(scores < 0, scores * self.repetition_penalty, scores / self.repetition_penalty)
+            scores = torch.where(seen, punished, scores)
+        if self.greedy:
+            return scores
+        scores = scores / self.temperature
+        for cut in (self._top_k, self._top_p, self._min_p):
+            scores = cut(scores)
+        return scores
+
+    def pick(self, logits: Tensor, chances: Sequence[np.random.Generator], seen: Tensor | None = None) -> Tensor:
+        """The id (rows,) that each row writes; row i asks `chances[i]` for one number, whatever the others do."""
+        scores = self.adjusted(logits, seen)
+        if self.greedy:
+            return scores.argmax(-1)
+        summed = scores.double().softmax(-1).cumsum(-1)
+        drawn = torch.tensor([[chance.random()] for chance in chances], dtype=torch.float64, device=logits.device)
+        last = scores.isfinite().long().cumsum(-1).argmax(-1)  # where rounding leaves the sum below what was drawn
+        return torch.searchsorted(summed, drawn * summed[:, -1:], right=True)[:, 0].minimum(last)
+
+    def _top_k(self, scores: Tensor) -> Tensor:
+        if self.top_k is None or self.top_k >= scores.shape[-1]:
+            return scores
+        return scores.masked_fill(scores < scores.topk(self.top_k).values[:, -1:], NEVER)
+
+    def _top_p(self, scores: Tensor) -> Tensor:
+        """Beginning with the least likely: all whose sum stays within 1 − p go, but never the likeliest."""
+        if self.top_p >= 1.0:
+            return scores
+        ordered, places = scores.sort(dim=-1)
+        gone = ordered.softmax(-1).cumsum(-1) <= 1 - self.top_p
+        gone[:, -1] = False
+        return scores.masked_fill(gone.scatter(1, places, gone), NEVER)
+
+    def _min_p(self, scores: Tensor) -> Tensor:
+        if self.min_p <= 0.0:
+            return scores
+        likely = scores.softmax(-1)
+        return scores.masked_fill(likely < self.min_p * likely.amax(-1, keepdim=True), NEVER)
+
+
+def chance(seed: int, number: int = 0) -> np.random.Generator:
+    """The source of chance of a prompt's sample `number`: the same for the same seed, whatever else runs beside it."""
+    return np.random.default_rng([seed, number])
