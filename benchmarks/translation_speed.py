@@ -30,9 +30,10 @@ from regard.text import tokenizers
 from regard.text.batches import batches
 from regard.text.pairs import Pairs
 from regard.training import precision
-from regard.training.examples import Batch, Examples
+from regard.training.batch import Batch
+from regard.training.examples import Examples
 from regard.training.loop import Run, train
-from regard.training.settings import Settings
+from regard.training.settings import TranslationSettings
 
 OURS, OURS_BF16 = "regard", "regard, bf16 products"
 FED, UNFED = "JoeyNMT RNN, input feeding", "JoeyNMT RNN, no input feeding"
@@ -136,7 +137,7 @@ class Chosen:
     def __init__(self, share: Share) -> None:
         self.examples, self.batches = share.examples(), share.batches
 
-    def batch(self, step: int, *, tokens: int, seed: int) -> Batch:
+    def batch(self, step: int) -> Batch:
         return self.examples.of(np.array(self.batches[step % len(self.batches)]))
 
 
@@ -145,7 +146,9 @@ def work_ours(pipe: Connection, share: Share, vocab_size: int, numbers: str) -> 
     torch.manual_seed(1)
     course = {"steps": FOREVER, "evaluate_every": FOREVER, "save_every": FOREVER}
     model = RnnConfig(vocab_size=vocab_size)
-    settings = Settings(model=model, batch_tokens=share.tokens, threads=share.threads, precision=numbers, **course)
+    settings = TranslationSettings(
+        model=model, batch_tokens=share.tokens, threads=share.threads, precision=numbers, **course
+    )
     passing = gate(pipe, len(share.batches))
 
     def report(kind: str, facts: dict[str, Any]) -> None:
@@ -153,7 +156,7 @@ def work_ours(pipe: Connection, share: Share, vocab_size: int, numbers: str) -> 
             passing.send(facts["tokens"])
 
     # No tokenizer, validation or folder is needed by a loop that never comes to a validation or a checkpoint.
-    train(Run(settings, RnnTranslator(model), None, Chosen(share), None, None, None, report))
+    train(Run(settings, RnnTranslator(model), None, Chosen(share).batch, None, None, None, report))
 
 
 def work_theirs(pipe: Connection, share: Share, sizes: JoeySizes, recipe: joey.JoeyRecipe) -> None:

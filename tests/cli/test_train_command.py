@@ -17,7 +17,7 @@ from asking import Answer, ask, refused, start
 from regard.cli.train import DATA, MODEL
 from regard.tasks import training
 from regard.tasks.run_choices import Data
-from regard.training.settings import Settings
+from regard.training.settings import TranslationSettings as Settings
 from toy import reversed_pairs, write_pairs
 
 TINY = ("--tokenizer", "words", "--d-embedding", "7", "--d-model", "22", "--batch-tokens", "211", "--threads", "1")

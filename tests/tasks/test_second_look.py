@@ -47,7 +47,7 @@ def test_a_translation_prints_as_one_line() -> None:
 
 def test_saving_removes_damaged_later_checkpoints_and_never_its_own(tmp_path: Path) -> None:
     model = translator(vocab_size=tokenizer().vocab_size)
-    optimizer = torch.optim.AdamW(model.parameters())
+    optimizer = [torch.optim.AdamW(model.parameters())]
     good = checkpoint.save(tmp_path, model, optimizer, tokenizer(), Standing(step=399))
     for step in (401, 402):
         damaged = shutil.copytree(good, tmp_path / f"step-{step:08d}")

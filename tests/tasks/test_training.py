@@ -12,7 +12,7 @@ from regard.tasks import run_choices, run_log, training
 from regard.tasks.training import Asked, train_translation
 from regard.tasks.translation import load
 from regard.training.metrics import Quality
-from regard.training.settings import Settings
+from regard.training.settings import TranslationSettings as Settings
 from regard.views import html, png, terminal
 from toy import reversed_pairs, write_pairs
 

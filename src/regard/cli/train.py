@@ -91,11 +91,11 @@ def _trained(output: Path, given: dict[str, Any], resume: bool) -> dict[str, Any
     from regard.tasks.training import Asked, train_translation
     from regard.text.pairs import parse_columns
     from regard.training.loop import Stopped
-    from regard.training.settings import Settings
+    from regard.training.settings import TranslationSettings
 
     if "columns" in given:
         given["columns"] = parse_columns(given["columns"])
-    run = tuple(name for name in Settings.model_fields if name != "model")
+    run = tuple(name for name in TranslationSettings.model_fields if name != "model")
     chosen = [{name: given[name] for name in names if name in given} for names in (DATA, MODEL, run)]
     asked = Asked(chosen[0], chosen[1], chosen[2])
     tell = Training()

@@ -8,7 +8,7 @@ from regard.training.settings import Settings
 
 def training_card(settings: Settings, facts: dict[str, Any], pairs: int) -> str:
     """The card of a model that a user trained: choices and validation scores, nothing that was not measured."""
-    model = settings.model
+    model: Any = settings.model
     return say(
         "cards.trained",
         attention=model.attention,

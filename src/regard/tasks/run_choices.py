@@ -1,5 +1,7 @@
 """The choices of a training run: what was asked for, what suits the data and the machine, what no resume may change."""
 
+import os
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -8,16 +10,15 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from regard.core.errors import BadInput
-from regard.models.rnn import RnnConfig
-from regard.text.pairs import Pairs
-from regard.text.tokenizers import Kind, Tokenizer
+from regard.text.lines import STDIN, shown_name
+from regard.text.tokenizers import Kind
 from regard.training import precision
-from regard.training.examples import Examples
 from regard.training.settings import Settings
 
 SIGNS = {"greater_than": ">", "greater_than_equal": "≥", "less_than": "<", "less_than_equal": "≤"}
 
 Schema = TypeVar("Schema", bound=BaseModel)
+Course = TypeVar("Course", bound=Settings)
 
 
 class Data(BaseModel):
@@ -45,9 +46,9 @@ class Asked:
     run: dict[str, Any] = field(default_factory=dict)
 
 
-def refuse_other_choices(asked: Asked, data: Data, settings: Settings) -> None:
+def refuse_other_choices(asked: Asked, data: BaseModel, settings: Settings) -> None:
     """What is asked for at a resume must be what the run was begun with."""
-    pairs = [(asked.data, valid(Data, asked.data, data), data), (asked.model, asked.model, settings.model)]
+    pairs = [(asked.data, valid(type(data), asked.data, data), data), (asked.model, asked.model, settings.model)]
     for given, wanted, stored in [*pairs, (asked.run, asked.run, settings)]:
         for name in given:
             came = wanted[name] if isinstance(wanted, dict) else getattr(wanted, name)
@@ -77,19 +78,17 @@ def _refusal(broken: Any) -> BadInput:
     return BadInput("setting", **facts, reason=broken["msg"])
 
 
-def drafted(asked: Asked, vocab_size: int) -> Settings:
+def drafted(kind: type[Course], model: type[BaseModel], asked: Asked, vocab_size: int) -> Course:
     """The choices of the run that were given, the rest by default."""
-    model = valid(RnnConfig, {"vocab_size": vocab_size, **asked.model})
-    draft = valid(Settings, {"model": model, "steps": 1, **asked.run})
+    config = valid(model, {"vocab_size": vocab_size, **asked.model})
+    draft = valid(kind, {"model": config, "steps": 1, **asked.run})
     if not precision.has(draft.device):
         raise BadInput("device_missing", asked=draft.device)
     return draft
 
 
-def settled(asked: Asked, tokenizer: Tokenizer, training: Pairs, epochs: float) -> Settings:
-    """Every choice of the run: what was given, else what suits the data and the machine."""
-    draft = drafted(asked, tokenizer.vocab_size)
-    per_epoch = Examples(training.source, training.target, tokenizer).batches_per_epoch(draft.batch_tokens)
+def chosen_for(asked: Asked, draft: Course, per_epoch: int, epochs: float) -> Course:
+    """Every choice of the run: what was given, else what suits the data (steps an epoch) and the machine."""
     steps = draft.steps if "steps" in asked.run else max(1, round(epochs * per_epoch))
     chosen = {
         "steps": steps,
@@ -100,3 +99,11 @@ def settled(asked: Asked, tokenizer: Tokenizer, training: Pairs, epochs: float) 
         "evaluate_every": min(1000, max(1, per_epoch)),
     }
     return draft.model_copy(update=chosen | asked.run)
+
+
+def refuse_fleeting(paths: Iterable[Path]) -> None:
+    """A run reads its text again when it is resumed, so it must lie in files that stay."""
+    for path in paths:
+        lasting = os.path.isfile(path) or os.path.isdir(path) or not os.path.exists(path)  # the latter: reading refuses
+        if not lasting or str(path) == STDIN:
+            raise BadInput("pairs_fleeting", path=shown_name(path))

@@ -15,6 +15,9 @@ Tell = Callable[[str, Report], None]
 
 METRICS = "metrics.jsonl"
 
+OF_THE_RUN = ("kind", "loss", "score", "best", "seconds", "sample")
+"""What a line of a validation holds beside its metrics."""
+
 
 class RunLog:
     """Gathers steps into a line of progress every so often, writes `metrics.jsonl`, tells the face."""
@@ -86,5 +89,5 @@ def outcome(output: Path, steps: int) -> Report:
     if not validations:
         raise Failure("no_validation", path=str(output))
     top = max(validations, key=lambda line: line["score"])
-    metrics = {name: top[name] for name in ("bleu", "chrf", "signatures", "step")}
+    metrics = {name: value for name, value in top.items() if name not in OF_THE_RUN}
     return {"steps": steps, "loss": top["loss"], "metrics": metrics, "checkpoint": str(output / "best")}

@@ -11,9 +11,10 @@ there is, and no random state needs to be kept.
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import load_file, save_file
@@ -22,8 +23,6 @@ from torch.optim import Optimizer
 from regard.core.errors import BadInput, RegardError
 from regard.core.files import remove_leftovers, retried, verify, whole_folder
 from regard.models import folder
-from regard.models.rnn import RnnTranslator
-from regard.text.tokenizers import Tokenizer
 
 FORMAT = "regard-checkpoint-1"
 OPTIMIZER, STATE = "optimizer.safetensors", "state.json"
@@ -40,14 +39,14 @@ class Standing:
     seconds: float = 0.0
 
 
-def save(run: Path, model: RnnTranslator, optimizer: Optimizer, tokenizer: Tokenizer, standing: Standing) -> Path:
+def save(run: Path, model: Any, optimizers: Sequence[Optimizer], tokenizer: Any, standing: Standing) -> Path:
     """Write `step-N` whole (three tries), and only then remove all but the newest `KEEP`."""
     target = run / f"step-{standing.step:08d}"
 
     def write() -> None:
         with whole_folder(target, format=FORMAT, step=standing.step) as temporary:
             folder.write_parts(temporary, model, tokenizer, dtype=torch.float32)
-            save_file(_optimizer_tensors(model, optimizer), temporary / OPTIMIZER)
+            save_file(_optimizer_tensors(model, optimizers), temporary / OPTIMIZER)
             (temporary / STATE).write_text(json.dumps(asdict(standing)) + "\n", encoding="utf-8")
 
     retried(write)
@@ -72,10 +71,10 @@ def latest(run: Path) -> tuple[Path | None, list[RegardError]]:
     return None, wrong
 
 
-def restore(path: Path, model: RnnTranslator, optimizer: Optimizer) -> Standing:
-    """Put weights and optimizer back as they were at this checkpoint."""
+def restore(path: Path, model: Any, optimizers: Sequence[Optimizer]) -> Standing:
+    """Put weights and optimizers back as they were at this checkpoint."""
     model.load_state_dict(load_file(path / folder.WEIGHTS))
-    _restore_optimizer(load_file(path / OPTIMIZER), model, optimizer)
+    _restore_optimizers(load_file(path / OPTIMIZER), model, optimizers)
     return Standing(**json.loads((path / STATE).read_text(encoding="utf-8")))
 
 
@@ -89,17 +88,24 @@ def _newest_first(run: Path) -> Iterator[Path]:
     return iter(sorted((p for p in run.glob("step-*") if p.is_dir()), reverse=True))
 
 
-def _optimizer_tensors(model: RnnTranslator, optimizer: Optimizer) -> dict[str, torch.Tensor]:
-    """The optimizer's tensors under `ENTRY.PARAMETER`."""
+def _optimizer_tensors(model: Any, optimizers: Sequence[Optimizer]) -> dict[str, torch.Tensor]:
+    """The optimizers' tensors under `ENTRY.PARAMETER`."""
+    owner = _owners(optimizers)
     return {
         f"{entry}.{name}": tensor.contiguous()
         for name, parameter in model.named_parameters()
-        for entry, tensor in optimizer.state[parameter].items()
+        for entry, tensor in owner[parameter].state[parameter].items()
     }
 
 
-def _restore_optimizer(tensors: dict[str, torch.Tensor], model: RnnTranslator, optimizer: Optimizer) -> None:
-    parameters = dict(model.named_parameters())
+def _restore_optimizers(tensors: dict[str, torch.Tensor], model: Any, optimizers: Sequence[Optimizer]) -> None:
+    parameters, owner = dict(model.named_parameters()), _owners(optimizers)
     for key, tensor in tensors.items():
         entry, name = key.split(".", 1)
-        optimizer.state[parameters[name]][entry] = tensor.to(parameters[name].device)
+        parameter = parameters[name]
+        owner[parameter].state[parameter][entry] = tensor.to(parameter.device)
+
+
+def _owners(optimizers: Sequence[Optimizer]) -> dict[torch.Tensor, Optimizer]:
+    """Which optimizer moves which parameter."""
+    return {p: optimizer for optimizer in optimizers for group in optimizer.param_groups for p in group["params"]}

@@ -13,16 +13,14 @@ import torch
 from torch.nn.utils import clip_grad_norm_
 
 from regard.core.errors import Failure
-from regard.models.rnn import RnnTranslator
-from regard.text.tokenizers import Tokenizer
-from regard.training import checkpoint, memory, precision
+from regard.training import checkpoint, memory, optimizers, precision
+from regard.training.batch import Batch
 from regard.training.checkpoint import Standing
-from regard.training.examples import Batch, Examples
-from regard.training.loss import loss
+from regard.training.loss import Compute, loss, surprise
 from regard.training.settings import Settings, rate
 
 Report = dict[str, Any]
-Validate = Callable[[RnnTranslator], Report]
+Validate = Callable[[Any], Report]
 """Measures a model; the report's `score` decides which model is best (larger is better)."""
 
 
@@ -39,14 +37,18 @@ class Run:
     """All that one training run is made of."""
 
     settings: Settings
-    model: RnnTranslator
-    tokenizer: Tokenizer
-    examples: Examples
+    model: Any
+    """An `nn.Module` that is `Trainable`."""
+    tokenizer: Any
+    batch: Callable[[int], Batch]
+    """The batch 0, 1, …: a pure function, so that the step is all the position there is."""
     validate: Validate
-    save_best: Callable[[RnnTranslator, Report], None]
+    save_best: Callable[[Any, Report], None]
     folder: Path
     report: Callable[[str, Report], None]
     """Called as report("step" | "validation" | "checkpoint", facts)."""
+    watch: Callable[[Any, int, Report], None] = lambda model, step, facts: None
+    """Called at every validation with the model (in evaluation), the step, and what was measured."""
 
 
 def train(run: Run, resume_from: Path | None = None) -> Standing:
@@ -58,42 +60,52 @@ def train(run: Run, resume_from: Path | None = None) -> Standing:
     """
     settings, model = run.settings, run.model
     memory.keep_freed()
-    optimizer = torch.optim.AdamW(model.parameters(), betas=(0.9, 0.98), weight_decay=0.01, fused=True)
-    standing = checkpoint.restore(resume_from, model, optimizer) if resume_from else Standing()
+    steppers = optimizers.make(model, settings)
+    standing = checkpoint.restore(resume_from, model, steppers) if resume_from else Standing()
+    compute = torch.compile(surprise) if settings.compile else surprise
     began = time.monotonic() - standing.seconds
     with precision.using(settings.precision), _threads(settings.threads), _listening() as asked:
         while standing.step < settings.steps and standing.stale < settings.patience:
-            _step(run, optimizer, standing)
+            _step(run, steppers, standing, compute)
             standing.seconds = time.monotonic() - began
             last = standing.step == settings.steps
             if standing.step % settings.evaluate_every == 0 or last:
                 _validate(run, standing)
             if standing.step % settings.save_every == 0 or last or asked or standing.stale >= settings.patience:
-                path = checkpoint.save(run.folder, model, optimizer, run.tokenizer, standing)
+                path = checkpoint.save(run.folder, model, steppers, run.tokenizer, standing)
                 run.report("checkpoint", {"step": standing.step, "checkpoint": str(path)})
                 if asked:
                     raise Stopped(asked[0], path)
     return standing
 
 
-def _step(run: Run, optimizer: torch.optim.Optimizer, standing: Standing) -> None:
-    """One step of AdamW; its dropout depends on seed and step alone."""
+def _step(run: Run, steppers: list[torch.optim.Optimizer], standing: Standing, compute: Compute) -> None:
+    """One step; its batches and its dropout depend on seed and step alone."""
     settings, step = run.settings, standing.step
     torch.manual_seed((settings.seed << 32) + step)
     run.model.train()
-    batch = run.examples.batch(step, tokens=settings.batch_tokens, seed=settings.seed)
-    for group in optimizer.param_groups:
-        group["lr"] = rate(step, settings)
-    measured = loss(run.model, batch, settings.label_smoothing)
-    optimizer.zero_grad(set_to_none=True)
-    measured.loss.backward()
-    norm = clip_grad_norm_(run.model.parameters(), settings.clip)
-    value, size = measured.loss.item(), norm.item()
-    _refuse_non_finite(run, batch, step, value, size)
-    optimizer.step()
+    batches = [run.batch(step * settings.accumulate + part) for part in range(settings.accumulate)]
+    optimizers.set_rate(steppers, rate(step, settings))
+    run.model.zero_grad(set_to_none=True)
+    facts = _gradient(run, batches, compute)
+    norm = clip_grad_norm_(run.model.parameters(), settings.clip).item()
+    _refuse_non_finite(run, batches[0], step, facts["loss"], norm)
+    for stepper in steppers:
+        stepper.step()
     standing.step += 1
-    facts = {"step": standing.step, "loss": value, "norm": size}
-    run.report("step", facts | {"tokens": measured.tokens, "padding": measured.padding, "rate": rate(step, settings)})
+    run.report("step", {"step": standing.step, **facts, "norm": norm, "rate": rate(step, settings)})
+
+
+def _gradient(run: Run, batches: list[Batch], compute: Compute) -> Report:
+    """The gradient of the mean over all tokens of these batches."""
+    count, value, computed = sum(batch.tokens for batch in batches), 0.0, 0.0
+    for batch in batches:
+        measured = loss(run.model, batch, run.settings.label_smoothing, compute)
+        share = measured.tokens / count
+        (measured.loss if len(batches) == 1 else measured.loss * share).backward()
+        value += measured.loss.item() * share
+        computed += measured.tokens / (1 - measured.padding)
+    return {"loss": value, "tokens": count, "padding": 1 - count / computed}
 
 
 def _refuse_non_finite(run: Run, batch: Batch, step: int, value: float, norm: float) -> None:
@@ -107,6 +119,7 @@ def _refuse_non_finite(run: Run, batch: Batch, step: int, value: float, norm: fl
 def _validate(run: Run, standing: Standing) -> None:
     run.model.eval()
     facts = run.validate(run.model)
+    run.watch(run.model, standing.step, facts)
     better = standing.best is None or facts["score"] > standing.best
     standing.best, standing.stale = (facts["score"], 0) if better else (standing.best, standing.stale + 1)
     facts |= {"step": standing.step, "best": standing.best, "seconds": standing.seconds}

@@ -1,14 +1,16 @@
-"""The loss of a batch: how surprised the model is by each real target token."""
+"""The loss of a batch: how surprised the model is by each real token that was expected."""
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from regard.models.rnn import RnnTranslator
-from regard.text.tokenizers import PAD
-from regard.training.examples import Batch, Examples
+from regard.training.batch import Batch
+
+Compute = Callable[..., Tensor]
 
 
 @dataclass(frozen=True)
@@ -20,21 +22,31 @@ class Measured:
     padding: float
 
 
-def loss(model: RnnTranslator, batch: Batch, label_smoothing: float = 0.0) -> Measured:
-    """Cross-entropy over the real target tokens; padding reaches neither the output layer nor the mean."""
+def surprise(
+    model: Any, inputs: tuple[Tensor, ...], expected: Tensor, real: Tensor | None, label_smoothing: float
+) -> Tensor:
+    """Mean cross-entropy in nats over the real tokens; padding reaches neither the output layer nor the mean."""
+    features = model.features(*inputs)
+    if real is None:
+        features, expected = features.flatten(0, -2), expected.flatten()
+    else:
+        features, expected = features[real], expected[real]
+    return cross_entropy(model.head(features), expected, label_smoothing=label_smoothing)
+
+
+def loss(model: Any, batch: Batch, label_smoothing: float = 0.0, compute: Compute = surprise) -> Measured:
+    """The loss of a batch, with its gradient's graph. `compute` is `surprise`, or that compiled."""
     batch = batch.to(next(model.parameters()).device)
-    real = batch.expected != PAD
-    logits = model.head(model.features(batch.source, batch.read)[real])
-    value = cross_entropy(logits, batch.expected[real], label_smoothing=label_smoothing)
-    tokens = int(real.sum())
-    return Measured(value, tokens, 1 - tokens / real.numel())
+    value = compute(model, batch.inputs, batch.expected, batch.real, label_smoothing)
+    tokens = batch.tokens
+    return Measured(value, tokens, 1 - tokens / batch.expected.numel())
 
 
 @torch.inference_mode()
-def validation_loss(model: RnnTranslator, examples: Examples, tokens: int) -> float:
-    """Nats a token over all examples, without label smoothing."""
+def validation_loss(model: Any, batches: Iterable[Batch]) -> float:
+    """Nats a token over all batches, without label smoothing."""
     total, count = 0.0, 0
-    for step in range(examples.batches_per_epoch(tokens)):
-        measured = loss(model, examples.batch(step, tokens=tokens, seed=0))
+    for batch in batches:
+        measured = loss(model, batch)
         total, count = total + float(measured.loss) * measured.tokens, count + measured.tokens
     return total / max(1, count)
