@@ -68,7 +68,8 @@ class Cache:
     def select(self, rows: Tensor) -> "Cache":
         """A cache of these batch rows, in this order."""
         chosen = Cache()
-        chosen.length, chosen._key, chosen._value = self.length, self._key[rows], self._value[rows]
+        if self.length:  # of one that holds nothing yet any rows are nothing
+            chosen.length, chosen._key, chosen._value = self.length, self._key[rows], self._value[rows]
         return chosen
 
     def _beside(self, new: Memory) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:

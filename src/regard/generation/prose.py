@@ -23,7 +23,9 @@ class Prose:
     (['b', '', 'ca', '', ''], 'bca')
     """
 
-    def __init__(self, decode: Callable[[Sequence[int]], str], before: Sequence[int], stops: Sequence[str] = ()) -> None:
+    def __init__(
+        self, decode: Callable[[Sequence[int]], str], before: Sequence[int], stops: Sequence[str] = ()
+    ) -> None:
         self._decode, self._stops = decode, stops
         self._ids, self._known = list(before), len(before)
         self.text, self.stopped, self._given = "", False, 0

@@ -12,7 +12,8 @@ from regard.core.protocols import Decoder, State
 from regard.generation.choosing import Choice
 from regard.generation.search import moved
 
-Ended = Literal["end", "stop", "limit"]
+Ended = Literal["end", "stop", "length", "context"]
+"""The end token, a stop string, as many tokens as were asked for, or as many as the model reads."""
 
 
 @dataclass
@@ -25,9 +26,10 @@ class Line:
         chance: where its random numbers come from.
         read: ids that were read before it; the repetition penalty counts them too.
         stops: told of each token; whether the text ends with it.
+        at_limit: what it means to reach the limit.
         ids, log_probs: what is written, with the end token where it was reached, and how likely the model, before any
             adjustment, held each.
-        ended: why it ended: the model's end token, a stop string, its limit; None while it goes on.
+        ended: why it ended; None while it goes on.
     """
 
     limit: int
@@ -35,6 +37,7 @@ class Line:
     chance: np.random.Generator
     read: Sequence[int] = ()
     stops: Callable[[int], bool] = lambda id_: False
+    at_limit: Ended = "length"
     ids: list[int] = field(default_factory=list)
     log_probs: list[float] = field(default_factory=list)
     ended: Ended | None = None
@@ -48,7 +51,7 @@ class Line:
         elif self.stops(id_):
             self.ended = "stop"
         elif len(self.ids) >= self.limit:
-            self.ended = "limit"
+            self.ended = self.at_limit
 
 
 @torch.inference_mode()
