@@ -78,11 +78,13 @@ def test_every_option_arrives(pairs: Path) -> None:
     model = {"attention": "concat", "cell": "lstm", "d_embedding": 5, "d_model": 14, "n_layers": 2, "dropout": 0.125}
     run = {"steps": 2, "batch_tokens": 307, "learning_rate": 0.003, "warmup": 3, "label_smoothing": 0.2, "clip": 0.7}
     run |= {"seed": 5, "evaluate_every": 2, "patience": 3, "save_every": 4, "precision": "fp32", "threads": 1}
-    run |= {"device": "cpu"}
+    run |= {"device": "cpu", "accumulate": 2, "optimizer": "muon", "schedule": "wsd", "weight_decay": 0.03}
+    run |= {"decayed": "matrices", "beta1": 0.8, "beta2": 0.97, "compile": False}
     assert {"pairs", *data} == set(DATA) == set(Data.model_fields)
     assert set(model) == set(MODEL)
     assert set(run) == set(Settings.model_fields) - {"model"}
     given = {name: value[0] if isinstance(value, list) else value for name, value in (data | model | run).items()}
+    assert not given.pop("compile")
     options = [part for name, value in given.items() for part in (f"--{name.replace('_', '-')}", str(value))]
     assert train("--pairs", pairs, *options).code == 0
     written = facts()

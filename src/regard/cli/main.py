@@ -2,7 +2,8 @@
 
 A command is one file `cli/NAME.py` with one function of that name (or a typer app called `app`, for commands of two
 words), and one word in `COMMANDS`. Its help stands in `language/*/cli.toml`: `NAME` and, for each parameter,
-`NAME_PARAMETER` (or `any_PARAMETER`, shared by all commands).
+`NAME_PARAMETER` (or `GROUP_PARAMETER`, shared by commands such as `train translation` and `train lm`, or
+`any_PARAMETER`, shared by all).
 """
 
 import os
@@ -139,7 +140,8 @@ def _explained(command: Any, name: str) -> None:
     """Give a command, its parameters and its subcommands their help."""
     command.help = _help(name)
     for parameter in command.params:
-        parameter.help = _help(f"{name}_{parameter.name}", f"any_{parameter.name}")
+        group = name.partition("_")[0]
+        parameter.help = _help(*(f"{scope}_{parameter.name}" for scope in (name, group, "any")))
     for sub, each in getattr(command, "commands", {}).items():
         _explained(each, sub if name == "regard" else f"{name}_{sub}")
 

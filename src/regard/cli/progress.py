@@ -39,7 +39,7 @@ def _bar() -> Any:
 
 
 class Training:
-    """What a training run says while it runs. Told by `tasks.training`; final."""
+    """What a training run says while it runs, whatever it trains."""
 
     def __init__(self) -> None:
         self.bar: Any = None
@@ -56,20 +56,15 @@ class Training:
             self.bar.stop()
             self.bar = None
 
-    def _data(self, facts: dict[str, Any]) -> None:
-        for code, found in facts["report"].statements():
-            self._line(say(code, **found))
-
     def _warning(self, facts: dict[str, Any]) -> None:
         self._line(say("training.passed_over", error=str(facts["error"])))
 
     def _start(self, facts: dict[str, Any]) -> None:
         settings, resumed = facts["settings"], facts["resume_from"]
         self.steps = settings.steps
-        told = {"pairs": facts["pairs"], "parameters": facts["parameters"], "vocab_size": settings.model.vocab_size}
         chosen = {name: getattr(settings, name) for name in ("steps", "precision", "device", "threads")}
-        told |= {"validation": facts["validation"], "attention": settings.model.attention}
-        self._line(say("training.start", **told, **chosen))
+        chosen |= {"parameters": facts["parameters"], "vocab_size": settings.model.vocab_size}
+        self._opening(facts, chosen)
         if resumed:
             self._line(say("training.resume", checkpoint=str(resumed)))
         if sys.stderr.isatty():
@@ -95,6 +90,33 @@ class Training:
             left = _clock(facts["seconds_left"])
             self._line(say("training.progress", step=facts["step"], steps=self.steps, left=left, **note))
 
+    def _opening(self, facts: dict[str, Any], chosen: dict[str, Any]) -> None:
+        raise NotImplementedError
+
+    def _line(self, text: str) -> None:
+        if self.bar:
+            self.bar.console.print(text, markup=False, highlight=False, soft_wrap=True)
+        else:
+            print(text, file=sys.stderr, flush=True)
+
+
+class TranslationTraining(Training):
+    """Of a translator."""
+
+    def last_line(self, outcome: dict[str, Any]) -> str:
+        """What the run came to."""
+        metrics = outcome["metrics"]
+        figures = {"loss": f"{outcome['loss']:.3f}", "bleu": f"{metrics['bleu']:.2f}", "chrf": f"{metrics['chrf']:.2f}"}
+        return say("training.done", steps=outcome["steps"], checkpoint=outcome["checkpoint"], **figures)
+
+    def _data(self, facts: dict[str, Any]) -> None:
+        for code, found in facts["report"].statements():
+            self._line(say(code, **found))
+
+    def _opening(self, facts: dict[str, Any], chosen: dict[str, Any]) -> None:
+        chosen |= {name: facts[name] for name in ("pairs", "validation")}
+        self._line(say("training.start", attention=facts["settings"].model.attention, **chosen))
+
     def _validation(self, facts: dict[str, Any]) -> None:
         if not self.signed:
             self._line(say("training.scored_by", **facts["signatures"]))
@@ -104,11 +126,32 @@ class Training:
         self._line(say("training.validation", step=facts["step"], mark=mark, **figures))
         self._line(say("training.sample", **facts["sample"]))
 
-    def _line(self, text: str) -> None:
-        if self.bar:
-            self.bar.console.print(text, markup=False, highlight=False, soft_wrap=True)
-        else:
-            print(text, file=sys.stderr, flush=True)
+
+class LmTraining(Training):
+    """Of a language model."""
+
+    def last_line(self, outcome: dict[str, Any]) -> str:
+        """What the run came to."""
+        figures = _figures({"loss": outcome["loss"], **outcome["metrics"]})
+        return say("training.lm_done", steps=outcome["steps"], checkpoint=outcome["checkpoint"], **figures)
+
+    def _opening(self, facts: dict[str, Any], chosen: dict[str, Any]) -> None:
+        settings, model = facts["settings"], facts["settings"].model
+        chosen |= {name: facts[name] for name in ("tokens", "validation", "documents")}
+        chosen |= {"form": settings.form, "n_layers": model.n_layers, "n_heads": model.n_heads}
+        chosen |= {"d_model": model.d_model, "context": model.max_len, "batch_size": settings.batch_size}
+        self._line(say("training.lm_start", **chosen))
+
+    def _validation(self, facts: dict[str, Any]) -> None:
+        mark = say("training.best_yet") if facts["score"] == facts["best"] else ""
+        self._line(say("training.lm_validation", step=facts["step"], mark=mark, **_figures(facts)))
+        sample = {name: " ".join(facts["sample"][name].split()) for name in ("prompt", "text")}
+        self._line(say("training.lm_sample", **sample))
+
+
+def _figures(facts: dict[str, Any]) -> dict[str, str]:
+    return {"loss": f"{facts['loss']:.4f}", "bits": f"{facts['bits_per_byte']:.4f}",
+            "perplexity": f"{facts['perplexity']:.2f}"}  # fmt: skip
 
 
 def _clock(seconds: float) -> str:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from regard.language import say
-from regard.training.settings import Settings
+from regard.training.settings import LmSettings, Settings
 
 
 def training_card(settings: Settings, facts: dict[str, Any], pairs: int) -> str:
@@ -22,4 +22,26 @@ def training_card(settings: Settings, facts: dict[str, Any], pairs: int) -> str:
         chrf=f"{facts['chrf']:.2f}",
         bleu_signature=facts["signatures"]["bleu"],
         chrf_signature=facts["signatures"]["chrf"],
+    )
+
+
+def lm_card(settings: LmSettings, facts: dict[str, Any], text: dict[str, Any]) -> str:
+    """The card of a language model that a user trained."""
+    model = settings.model
+    return say(
+        "cards.trained_lm",
+        form=settings.form,
+        n_layers=model.n_layers,
+        n_heads=model.n_heads,
+        d_model=model.d_model,
+        context=model.max_len,
+        vocab_size=model.vocab_size,
+        tokens=text["tokens"],
+        validation=text["validation"],
+        step=facts["step"],
+        steps=settings.steps,
+        seed=settings.seed,
+        loss=f"{facts['loss']:.4f}",
+        bits=f"{facts['bits_per_byte']:.4f}",
+        perplexity=f"{facts['perplexity']:.2f}",
     )

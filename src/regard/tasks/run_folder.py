@@ -17,7 +17,6 @@ from regard.core.files import sha256, write_whole
 from regard.models import folder
 from regard.tasks.run_choices import Asked, refuse_other_choices, valid
 from regard.tasks.run_log import Tell, forget_after, outcome
-from regard.text import tokenizers
 from regard.training import checkpoint
 from regard.training.loop import Report, Run, train
 from regard.training.settings import Settings
@@ -50,6 +49,9 @@ class Task(Protocol):
 
     def new_tokenizer(self, data: Any, material: Any) -> Any:
         """The tokenizer of a new run."""
+
+    def load_tokenizer(self, path: Path) -> Any:
+        """The tokenizer of a run that was begun."""
 
     def settled(self, asked: Asked, data: Any, tokenizer: Any, material: Any) -> Settings:
         """Every choice of a new run."""
@@ -119,7 +121,7 @@ def _again(task: Task, output: Path, asked: Asked, tell: Tell) -> tuple[Settings
     for name in sorted(found.keys() | digests.keys()):
         if digests.get(name) != found.get(name):
             raise BadInput("data_changed", path=name)
-    tokenizer = tokenizers.load(output / folder.TOKENIZER)
+    tokenizer = task.load_tokenizer(output / folder.TOKENIZER)
     return settings, tokenizer, task.read(output, data, settings.seed, tell)
 
 

@@ -72,6 +72,9 @@ class Translation:
         lines = (line for side in (material.training.source, material.training.target) for line in side)
         return tokenizers.train(lines, kind=data.tokenizer, vocab_size=data.vocab_size)
 
+    def load_tokenizer(self, path: Path) -> Tokenizer:
+        return tokenizers.load(path)
+
     def settled(self, asked: Asked, data: Data, tokenizer: Tokenizer, material: Sides) -> TranslationSettings:
         draft = drafted(TranslationSettings, RnnConfig, asked, tokenizer.vocab_size)
         examples = Examples(material.training.source, material.training.target, tokenizer)

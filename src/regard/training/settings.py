@@ -61,6 +61,7 @@ class LmSettings(Settings):
     """Of a language model: its batches are windows of the text, as long as the model reads."""
 
     model: GptConfig
+    form: Literal["gpt2", "llama"] = "gpt2"
     batch_size: int = Field(16, ge=1, le=1_000_000)
     learning_rate: float = Field(1e-3, gt=0)
     schedule: Schedule = "cosine"

@@ -1,0 +1,153 @@
+"""Train a language model on any text: read, cut into tokens, train, keep the best; or resume."""
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from regard.core.errors import BadInput
+from regard.core.files import write_whole
+from regard.models import folder
+from regard.models.gpt import Gpt, GptConfig
+from regard.tasks.cards import lm_card
+from regard.tasks.lm_choices import LmData, settled, vocabulary, with_form
+from regard.tasks.run_choices import Asked, drafted, refuse_fleeting
+from regard.tasks.run_folder import carry_out
+from regard.tasks.run_log import RunLog, Tell
+from regard.text import corpus, prose_tokenizers
+from regard.text.corpus import Corpus, Tokens
+from regard.text.lines import STDIN
+from regard.training.loop import Report, Run
+from regard.training.loss import validation_loss
+from regard.training.settings import LmSettings
+from regard.training.windows import Windows
+
+SPOOL, TOKENS = "stdin.txt", "tokens"
+JUDGED = 2**16
+"""At most about so many tokens of the validation text, evenly spaced, are measured at each validation."""
+
+
+def train_lm(output: Path, asked: Asked, tell: Tell, *, resume: bool = False) -> Report:
+    """Train a language model into the folder `output`, or resume the run there: see `run_folder.carry_out`."""
+    return carry_out(LanguageModel(output), output, asked, tell, resume=resume)
+
+
+@dataclass(frozen=True)
+class LanguageModel:
+    """The task of `regard train lm`."""
+
+    output: Path
+    name = "lm"
+    schema = LmData
+    settings = LmSettings
+    before = (folder.TOKENIZER, SPOOL, TOKENS)
+
+    def refuse(self, asked: Asked, data: LmData) -> None:
+        drafted(LmSettings, GptConfig, with_form(asked), data.vocab_size or 257)
+        paths = [*data.text, *(data.validation or ())]
+        refuse_fleeting(path for path in paths if str(path) != STDIN)
+        if [str(path) for path in paths].count(STDIN):
+            spool(self.output / SPOOL)
+
+    def read(self, output: Path, data: LmData, seed: int, tell: Tell) -> Corpus:
+        training, validation = (corpus.files(map(self._place, side)) for side in (data.text, data.validation or []))
+        return Corpus(training, validation, data.field, data.encoding, data.held_out)
+
+    def _place(self, path: Path) -> Path:
+        """Where a text lies: what came from standard input, in the run."""
+        return self.output / SPOOL if str(path) == STDIN else path
+
+    def load_tokenizer(self, path: Path) -> Any:
+        return prose_tokenizers.load(path)
+
+    def new_tokenizer(self, data: LmData, material: Corpus) -> Any:
+        if data.tokenizer_from:
+            place = data.tokenizer_from
+            return prose_tokenizers.load(place / folder.TOKENIZER if place.is_dir() else place)
+        size = data.vocab_size or (
+            vocabulary(sum(map(len, material.pieces()))) if data.tokenizer == "bpe" else 1_000_000
+        )
+        return prose_tokenizers.train(material.pieces(), kind=data.tokenizer, vocab_size=size)
+
+    def settled(self, asked: Asked, data: LmData, tokenizer: Any, material: Corpus) -> LmSettings:
+        tokens = corpus.tokens(material, tokenizer, self.output / TOKENS)
+        return settled(asked, data, tokenizer.vocab_size, tokens)
+
+    def run(
+        self, output: Path, settings: LmSettings, tokenizer: Any, material: Corpus, tell: Tell
+    ) -> tuple[Run, Report]:
+        tokens = corpus.tokens(material, tokenizer, output / TOKENS)
+        windows = Windows(tokens.training, settings.model.max_len)
+        facts = {"tokens": len(tokens.training), "validation": len(tokens.validation), "documents": tokens.documents}
+
+        def save_best(model: Any, measured: Report) -> None:
+            folder.save(output / "best", model, tokenizer, lm_card(settings, measured, facts))
+
+        run = Run(
+            settings,
+            Gpt(settings.model).to(settings.device),
+            tokenizer,
+            lambda number: windows.batch(number, size=settings.batch_size, seed=settings.seed),
+            Judge(settings, tokenizer, tokens),
+            save_best,
+            output,
+            RunLog(output, settings, tell),
+        )
+        return run, facts
+
+    def files(self, output: Path, data: LmData) -> list[Path]:
+        return corpus.files(map(self._place, [*data.text, *(data.validation or [])]))
+
+
+def spool(place: Path) -> None:
+    """Standard input as a file of the run, so that a resume can read it again."""
+    if sys.stdin is None or sys.stdin.isatty():
+        raise BadInput("stdin_is_terminal")
+    write_whole(place, sys.stdin.buffer.read())
+
+
+class Judge:
+    """Validation: the loss on windows of the held-out text, evenly spaced, and a sample of what the model writes."""
+
+    def __init__(self, settings: LmSettings, tokenizer: Any, tokens: Tokens) -> None:
+        context = settings.model.max_len
+        self.settings, self.tokenizer = settings, tokenizer
+        self.windows = Windows(tokens.validation, context, "validation")
+        count = max(1, min(len(self.windows), JUDGED // context))
+        self.chosen = np.linspace(0, len(self.windows) - 1, count).astype(np.int64)
+        self.bytes_per_token = tokens.bytes["validation"] / len(tokens.validation)
+        self.prompt = torch.from_numpy(tokens.validation[: max(1, min(8, context // 2))].astype(np.int64))
+
+    def __call__(self, model: Any) -> Report:
+        size = max(1, 8192 // self.settings.model.max_len)
+        parts = np.split(self.chosen, range(size, len(self.chosen), size))
+        loss = validation_loss(model, map(self.windows.number, parts))
+        bits = loss / np.log(2) / self.bytes_per_token
+        return {
+            "loss": loss,
+            "bits_per_byte": float(bits),
+            "perplexity": float(np.exp(min(loss, 700.0))),
+            "score": -loss,
+            "sample": {"prompt": self.tokenizer.decode(self.prompt.tolist()), "text": self._sample(model)},
+        }
+
+    def _sample(self, model: Any) -> str:
+        device = next(model.parameters()).device
+        ids = written(model, self.prompt.to(device), self.settings.model.max_len, self.settings.seed)
+        return str(self.tokenizer.decode(ids))
+
+
+@torch.inference_mode()
+def written(model: Any, prompt: torch.Tensor, longest: int, seed: int, most: int = 60) -> list[int]:
+    """Tokens that the model writes after a prompt, drawn at temperature 0.8."""
+    chance = torch.Generator().manual_seed(seed)
+    state, last, ids = model.start(prompt[None, :-1]), prompt[-1:], []
+    for _ in range(min(most, longest - len(prompt) + 1)):
+        logits, state = model.step(state, last)
+        drawn = torch.multinomial((logits[0].float().cpu() / 0.8).softmax(-1), 1, generator=chance)
+        ids.append(int(drawn))
+        last = drawn.to(last.device)
+    return ids
