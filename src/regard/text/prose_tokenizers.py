@@ -54,7 +54,7 @@ def train(texts: Iterable[str], *, kind: Kind = "bpe", vocab_size: int = 4096) -
         )
     else:
         engine = Engine(models.WordLevel(unk_token=UNKNOWN))
-        engine.pre_tokenizer = pre_tokenizers.Split(Regex(r"(?s)."), behavior="isolated")
+        engine.pre_tokenizer = pre_tokenizers.Split(Regex(r"[\s\S]"), behavior="isolated")
         engine.decoder = decoders.Fuse()
         trainer = trainers.WordLevelTrainer(vocab_size=vocab_size, special_tokens=[END, UNKNOWN], show_progress=False)
     engine.train_from_iterator(texts, trainer)
