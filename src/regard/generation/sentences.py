@@ -1,12 +1,15 @@
-"""Sentences in, sentences out: batches texts by length, searches, and puts the results back in order."""
+"""Sentences in, sentences out: batches texts by length, searches or draws, and puts the results back in order."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 
 from regard.core.protocols import Decoder
-from regard.generation.search import Hypothesis, Rules, search
+from regard.generation.choosing import Choice, chance
+from regard.generation.search import Hypothesis, Rules, moved, search
+from regard.generation.writing import Line, write
 from regard.text.batches import in_order, padded
 from regard.text.doctor import tidy
 from regard.text.tokenizers import END, PAD, START, UNKNOWN, Encoded, Tokenizer
@@ -37,9 +40,29 @@ class Translated:
     unread: int = 0
 
 
+NEVER_WRITTEN = (PAD, UNKNOWN, START)
+
+
+@dataclass(frozen=True)
+class Draws:
+    """Translations drawn token after token, instead of searched.
+
+    Attributes:
+        choice: how each token is chosen.
+        count: how many of each sentence.
+        seed: decides all chance; sentences beside it count for nothing.
+        length_penalty: they are ordered by log-probability / length**length_penalty, the best first.
+    """
+
+    choice: Choice
+    count: int = 1
+    seed: int = 0
+    length_penalty: float = 1.0
+
+
 def rules(beam: int = 1, length_penalty: float = 1.0) -> Rules:
     """Search rules for our translators' tokenizers: padding, unknown and start are never written."""
-    return Rules((END,), (PAD, UNKNOWN, START), beam, length_penalty)
+    return Rules((END,), NEVER_WRITTEN, beam, length_penalty)
 
 
 @torch.inference_mode()
@@ -47,7 +70,7 @@ def translate(
     model: Decoder,
     tokenizer: Tokenizer,
     texts: Sequence[str],
-    how: Rules,
+    how: Rules | Draws,
     *,
     batch_tokens: int = 2000,
     done: Callable[[int], None] | None = None,
@@ -55,12 +78,13 @@ def translate(
     """Translate each text; the list has one entry a text, in their order.
 
     Args:
-        batch_tokens: budget of a batch: sentences × longest × beam.
+        how: rules of a search, or draws.
+        batch_tokens: budget of a batch: sentences × longest × hypotheses of each.
         done: told how many more sentences are finished, as they are.
     """
     encoded = tokenizer.encode_batch([tidy(text) for text in texts])
     read = [e.first(MAX_SOURCE) for e in encoded]
-    found = _searched(model, [[*e.ids, END] if e.ids else [] for e in read], how, batch_tokens, done)
+    found = _found(model, [[*e.ids, END] if e.ids else [] for e in read], how, batch_tokens, done)
     return [
         Translated(source, _outputs(hypotheses, tokenizer), len(whole.ids) - len(source.ids))
         for whole, source, hypotheses in zip(encoded, read, found, strict=True)
@@ -71,22 +95,40 @@ def _outputs(hypotheses: list[Hypothesis], tokenizer: Tokenizer) -> list[Output]
     return [Output(tokenizer.decode(h.ids).strip(), h.ids, h.score) for h in hypotheses]
 
 
-def _searched(
-    model: Decoder, sources: list[list[int]], how: Rules, batch_tokens: int, done: Callable[[int], None] | None
+def _found(
+    model: Decoder, sources: list[list[int]], how: Rules | Draws, batch_tokens: int, done: Callable[[int], None] | None
 ) -> list[list[Hypothesis]]:
     """The hypotheses of each source; empty sources are never searched."""
     found: list[list[Hypothesis]] = [[] for _ in sources]
+    each = how.beam if isinstance(how, Rules) else how.count
     full = [i for i, source in enumerate(sources) if source]
-    for group in in_order([len(sources[i]) for i in full], tokens=max(1, batch_tokens // how.beam)):
+    for group in in_order([len(sources[i]) for i in full], tokens=max(1, batch_tokens // each)):
         rows = [full[i] for i in group]
         batch = torch.from_numpy(padded([sources[i] for i in rows], PAD)).to(_device(model))
         limits = [2 * len(sources[i]) + 10 for i in rows]
-        first = torch.full((len(rows),), START, device=batch.device)
-        for row, hypotheses in zip(rows, search(model, model.start(batch), first, limits, how), strict=True):
+        for row, hypotheses in zip(rows, _batch(model, batch, limits, how), strict=True):
             found[row] = hypotheses
         if done:
             done(len(rows))
     return found
+
+
+def _batch(model: Decoder, batch: Tensor, limits: list[int], how: Rules | Draws) -> list[list[Hypothesis]]:
+    """The hypotheses of each source (batch, source)."""
+    first = torch.full((len(batch),), START, device=batch.device)
+    if isinstance(how, Rules):
+        return search(model, model.start(batch), first, limits, how)
+    rows = torch.arange(len(batch), device=batch.device).repeat_interleave(how.count)
+    lines = [[Line(limit, (END,), chance(how.seed, n)) for n in range(how.count)] for limit in limits]
+    state = moved(model.start(batch), rows, len(batch))
+    for _ in write(model, state, first[rows], [line for one in lines for line in one], how.choice):
+        pass
+    drawn = [[Hypothesis(line.ids, _score(line, how), line.log_probs) for line in one] for one in lines]
+    return [sorted(one, key=lambda h: -h.score) for one in drawn]
+
+
+def _score(line: Line, how: Draws) -> float:
+    return sum(line.log_probs) / len(line.ids) ** how.length_penalty
 
 
 def _device(model: Decoder) -> torch.device:

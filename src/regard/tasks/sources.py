@@ -2,8 +2,10 @@
 
 import os
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from regard.core.errors import BadInput
+from regard.text.corpus import JSON_LINES, Corpus
 from regard.text.lines import STDIN, Line, each_line, typed
 
 LONGEST = 20_000
@@ -32,6 +34,39 @@ def sentences(
             yield from each_line(text, encoding=encoding, max_characters=LONGEST)
         else:
             yield from (typed(line, max_characters=LONGEST) for line in text.split("\n"))
+
+
+def openings(
+    texts: Sequence[str], path: str | None, *, field: str | None = None, as_text: bool = False, encoding: str = "utf-8"
+) -> Iterator[str]:
+    """Where texts are to begin: an argument is one, whatever lines it has; of a file each line is one.
+
+    Args:
+        texts: arguments: openings, or paths of files that exist.
+        path: `--input`; `-`, or neither texts nor path, is standard input.
+        field: files hold JSON objects, a line each, with the opening in this field; those that end in .jsonl do, too.
+        as_text: an argument is an opening even where a file has its name.
+
+    Raises:
+        BadInput: texts and a path at once; a file that is not there or not text.
+    """
+    if texts and path is not None:
+        raise BadInput("text_twice", path=path)
+    if not texts:
+        yield from _file(path if path is not None else STDIN, field, encoding)
+    for text in texts:
+        if not as_text and _is_file(text):
+            yield from _file(text, field, encoding)
+        else:
+            yield typed(text).text
+
+
+def _file(path: str, field: str | None, encoding: str) -> Iterator[str]:
+    """The openings in a file."""
+    if field is not None or path.removesuffix(".gz").endswith(JSON_LINES):
+        yield from (piece.text for piece in Corpus((), field=field or "prompt", encoding=encoding).read(Path(path)))
+    else:
+        yield from (line.text for line in each_line(path, encoding=encoding))
 
 
 def _is_file(text: str) -> bool:
