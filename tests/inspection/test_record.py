@@ -13,7 +13,7 @@ from regard.core.masks import Mask
 from regard.core.memory import Memory
 from regard.core.tap import active
 from regard.inspection import record as recording
-from regard.inspection.record import TOLERANCE, record
+from regard.inspection.record import TOLERANCE, record, teacher_forced
 from regard.inspection.trace import Sequence, Trace
 from regard.models.rnn import CROSS, RnnTranslator
 from toy import translator
@@ -31,7 +31,7 @@ SOURCE, TARGET = side(5, 6, 7, 8, 3), side(11, 12, 3)
 
 
 def recorded(model: RnnTranslator, source: Sequence = SOURCE, keep: tuple[str, ...] = ("weights",)) -> Trace:
-    return record(model, source, TARGET, start=START, name="toy", fingerprint="f", keep=keep)
+    return record(model, teacher_forced(source, TARGET, START), name="toy", fingerprint="f", keep=keep)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -41,7 +41,7 @@ def test_weights_are_rows_of_one_and_the_check_is_small(kind: str) -> None:
     np.testing.assert_allclose(trace.weights().sum(-1), 1, atol=1e-6)
     assert (trace.check.kind, trace.check.tolerance) == ("full", TOLERANCE)
     assert 0 <= trace.check.deviation < 1e-5
-    assert (trace.model, trace.fingerprint, trace.sequences) == ("toy", "f", {"source": SOURCE, "target": TARGET})
+    assert (trace.model, trace.fingerprint, trace.sequences) == ("toy", "f", teacher_forced(SOURCE, TARGET, START))
 
 
 @pytest.mark.parametrize("kind", KINDS)

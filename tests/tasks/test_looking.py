@@ -6,16 +6,16 @@ import pytest
 
 import regard
 from regard.core.errors import BadInput
-from regard.inspection.record import record
+from regard.inspection.record import record, teacher_forced
 from regard.inspection.trace import Trace
 from regard.tasks.translation import given_side
 from toy import tokenizer, translator
 
 
 def trace(kind: str) -> Trace:
-    sides = (given_side(text, tokenizer().encode(text)) for text in ("ant bee cat", "cat bee"))
+    source, target = (given_side(text, tokenizer().encode(text)) for text in ("ant bee cat", "cat bee"))
     model = translator(vocab_size=tokenizer().vocab_size, attention=kind)
-    return record(model, *sides, start=2, name="toy", fingerprint="0")
+    return record(model, teacher_forced(source, target, 2), name="toy", fingerprint="0")
 
 
 def test_a_trace_has_a_page_and_a_frame_for_notebooks() -> None:

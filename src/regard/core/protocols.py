@@ -38,7 +38,8 @@ class Site:
 
     Attributes:
         address: `{encoder|decoder}.layers.N.{self|cross}`.
-        queries, keys: the sequence each side belongs to, `source` or `target`.
+        queries, keys: the sequence each side belongs to: `source`, `read` (what the decoder reads) or `target` (what
+            it writes: the query that predicts a token stands for it).
         n_heads: how many patterns it has.
     """
 
@@ -46,3 +47,14 @@ class Site:
     queries: str
     keys: str
     n_heads: int
+
+    @property
+    def layer(self) -> int:
+        """Its number in its stack, from 0."""
+        return int(self.address.split(".")[2])
+
+    @property
+    def part(self) -> str:
+        """`encoder`, `decoder` or `cross`: what `--part` calls it."""
+        stack, _, _, kind = self.address.split(".")
+        return kind if kind == "cross" else stack

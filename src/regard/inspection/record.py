@@ -1,30 +1,35 @@
 """Recording: run a model with a tap, keep the steps asked for, and hold them against the model run without one."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from typing import Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from regard.core.attend import STEPS
 from regard.core.errors import Failure
 from regard.core.protocols import Site
 from regard.core.tap import tapped
-from regard.inspection.trace import Check, Sequence, Trace
+from regard.inspection.trace import READ, Check, Sequence, Trace
+from regard.text.tokenizers import SPECIAL, START
 
 TOLERANCE = 1e-4
 """How far a recorded tensor may be from the model's own, in fp32."""
 
+KEPT = ("weights",)
+_CHECKED = ("weights", "value", "context")
+
 
 class Traceable(Protocol):
-    """A translator that can be recorded: where it attends, and its teacher-forced run."""
+    """A model of ours that can be recorded: where it attends, and its run over a whole text at once."""
 
     @property
     def sites(self) -> tuple[Site, ...]:
         """Where it attends."""
 
-    def features(self, source: Tensor, target: Tensor) -> Tensor:
-        """What each target position says about the next token."""
+    def features(self, *inputs: Tensor) -> Tensor:
+        """What each position says about the next token; a translator is given the source and what its decoder reads."""
 
     def head(self, features: Tensor) -> Tensor:
         """Its logits."""
@@ -33,22 +38,24 @@ class Traceable(Protocol):
         """Its weights; they say on which device it runs."""
 
 
+def teacher_forced(source: Sequence, target: Sequence, start: int) -> dict[str, Sequence]:
+    """What a translator is recorded on: it reads `start` and the target without its end, and writes the target."""
+    words = target.words[:-1]
+    own = max(words, default=-1) + 1
+    tokens, ids = (SPECIAL[START], *target.tokens[:-1]), (start, *target.ids[:-1])
+    read = Sequence(target.text, tokens, ids, (own, *words), ((0, 0), *target.spans[:-1]))
+    return {"source": source, READ: read, "target": target}
+
+
 @torch.inference_mode()
 def record(
-    model: Traceable,
-    source: Sequence,
-    target: Sequence,
-    *,
-    start: int,
-    name: str,
-    fingerprint: str,
-    keep: Collection[str] = ("weights",),
+    model: Traceable, sequences: Mapping[str, Sequence], *, name: str, fingerprint: str, keep: Collection[str] = KEPT
 ) -> Trace:
-    """What `model` attends to while it writes `target` for `source`.
+    """What `model` attends to on one text.
 
     Args:
-        source, target: both sides with their end tokens; query i is the position that predicts target token i.
-        start: the id that the decoder reads first.
+        sequences: of a GPT {"read": the text}; of a translator `teacher_forced(source, target, start)`, where query i
+            of the cross-attention is the position that predicts target token i.
         name, fingerprint: who the model is.
         keep: the steps of `core.attend.STEPS` to keep.
 
@@ -56,20 +63,27 @@ def record(
         Failure: `trace_check`: what was recorded is not what the model computes.
     """
     device = next(iter(model.parameters())).device
-    read = torch.tensor([[start, *target.ids[:-1]]], device=device)
-    ids = torch.tensor([source.ids], device=device)
-    untouched = model.head(model.features(ids, read))
-    seen: dict[str, Tensor] = {}
+    inputs = [torch.tensor([sequences[side].ids], device=device) for side in ("source", READ) if side in sequences]
+    untouched = model.head(model.features(*inputs))
+    parts: dict[str, list[Tensor]] = {}
 
-    def keep_all(address: str, step: str, tensor: Tensor) -> Tensor:
-        seen[f"{address}/{step}"] = tensor
+    def look(address: str, step: str, tensor: Tensor) -> Tensor:
+        if step in keep or step in _CHECKED:
+            parts.setdefault(f"{address}/{step}", []).append(tensor)
         return tensor
 
-    with tapped(keep_all):
-        logits = model.head(model.features(ids, read))
-    check = _checked(model.sites, seen, logits, untouched)
-    kept = {key: _per_head(tensor) for key, tensor in seen.items() if key.rsplit("/", 1)[1] in keep}
-    return Trace(name, fingerprint, {"source": source, "target": target}, tuple(model.sites), kept, check)
+    with tapped(look):
+        logits = model.head(model.features(*inputs))
+    sites = tuple(model.sites)
+    seen = {key: _whole(key, each) for key, each in parts.items()}
+    check = _checked(sites, seen, logits, untouched)
+    wanted = (f"{site.address}/{step}" for site in sites for step in STEPS if step in keep)
+    return Trace(name, fingerprint, dict(sequences), sites, {key: _per_head(seen[key]) for key in wanted}, check)
+
+
+def _whole(key: str, parts: list[Tensor]) -> Tensor:
+    """A step's tensor over all queries; with input feeding it comes query by query, and the same memory each time."""
+    return parts[0] if key.endswith(("/key", "/value")) or len(parts) == 1 else torch.cat(parts, dim=-2)
 
 
 def _checked(sites: Collection[Site], seen: dict[str, Tensor], logits: Tensor, untouched: Tensor) -> Check:

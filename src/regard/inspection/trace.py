@@ -20,6 +20,8 @@ from regard.core.files import write_whole
 from regard.core.protocols import Site
 
 FORMAT = "regard-trace-1"
+READ = "read"
+"""The sequence that a decoder reads; a GPT has no other."""
 
 
 @dataclass(frozen=True)
@@ -68,9 +70,9 @@ class Trace:
 
     Attributes:
         model, fingerprint: its name and the sha256 of its weights.
-        sequences: by name: `source` and `target`.
+        sequences: by name: `read`, what the decoder reads; of a translator also `source` and `target`, what it writes.
         sites: where it attends, and which sequence queries and keys belong to.
-        tensors: `ADDRESS/STEP` → (heads, queries, …), float32.
+        tensors: `ADDRESS/STEP` → (heads, queries, …), float32 or float16.
         check: how the trace proves itself.
     """
 
@@ -81,8 +83,11 @@ class Trace:
     tensors: dict[str, np.ndarray] = field(repr=False)
     check: Check
 
-    def tensor(self, step: str, *, part: str = "cross", layer: int = 0, head: int = 0) -> np.ndarray:
+    def tensor(self, step: str, *, part: str | None = None, layer: int = 0, head: int = 0) -> np.ndarray:
         """One step of one head: `weights` are (queries, keys), each query's sum to 1.
+
+        Args:
+            part: `encoder`, `decoder` (what it reads) or `cross`; None for `cross` where there is one.
 
         Raises:
             BadInput: no such part, layer, head or step in this trace; it says which there are.
@@ -95,17 +100,17 @@ class Trace:
             raise BadInput("step_not_kept", step=step, kept=", ".join(sorted(self.tensors)))
         return self.tensors[name][head]
 
-    def weights(self, *, part: str = "cross", layer: int = 0, head: int = 0) -> np.ndarray:
+    def weights(self, *, part: str | None = None, layer: int = 0, head: int = 0) -> np.ndarray:
         """The weights of one head, (queries, keys)."""
         return self.tensor("weights", part=part, layer=layer, head=head)
 
-    def site(self, part: str, layer: int) -> Site:
+    def site(self, part: str | None, layer: int) -> Site:
         """The place of this part and layer."""
+        wanted = part or next((site.part for site in self.sites if site.part == "cross"), None)
         for site in self.sites:
-            stack, _, number, kind = site.address.split(".")
-            if int(number) == layer and part in (kind, stack):
+            if site.layer == layer and wanted in (None, site.part, site.address.split(".")[0]):
                 return site
-        raise BadInput("no_site", part=part, layer=layer, sites=", ".join(s.address for s in self.sites) or "–")
+        raise BadInput("no_site", part=part or "–", layer=layer, sites=", ".join(s.address for s in self.sites) or "–")
 
     def save(self, path: Path | str) -> None:
         """Write the trace to one safetensors file, whole or not at all."""

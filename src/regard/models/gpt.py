@@ -164,7 +164,7 @@ class Gpt(nn.Module):
     def sites(self) -> tuple[Site, ...]:
         """Where this model attends: to itself, in every layer."""
         layers = range(self.config.n_layers)
-        return tuple(Site(f"decoder.layers.{n}.self", "target", "target", self.config.n_heads) for n in layers)
+        return tuple(Site(f"decoder.layers.{n}.self", "read", "read", self.config.n_heads) for n in layers)
 
     def forward(self, ids: Tensor, real: Tensor | None = None) -> Tensor:
         """Logits (batch, n, vocab_size) of the id after each of these (batch, n)."""

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 import numpy as np
 
@@ -11,20 +11,22 @@ from regard.core.attend import STEPS
 from regard.core.errors import BadInput
 from regard.core.nearest import one_of
 from regard.generation.search import Rules
-from regard.generation.sentences import MAX_SOURCE, Output, Translated, rules, translate
+from regard.generation.sentences import MAX_SOURCE, NEVER_WRITTEN, Draws, Output, Translated, rules, translate
 from regard.inspection import record as recording
 from regard.inspection.trace import Sequence as Side
 from regard.inspection.trace import Trace
 from regard.models import catalogue, folder
 from regard.tasks.looking import picture
+from regard.tasks.manners import Chances, option
+from regard.tasks.run_choices import valid
 from regard.text.doctor import tidy
 from regard.text.lines import typed
 from regard.text.tokenizers import END, SPACE, SPECIAL, START, Encoded, Tokenizer
 from regard.text.words import pharaoh, strongest, to_words, token_groups, word_groups
 from regard.views.picture import Picture
 
-WIDEST, STEEPEST = 100, 10.0
-"""The largest beam, and the largest length penalty either way."""
+WIDEST, STEEPEST, MOST = 100, 10.0, 1000
+"""The largest beam, the largest length penalty either way, and the most samples of a sentence."""
 
 LONGEST = MAX_SOURCE
 """How many tokens of a sentence are read."""
@@ -39,6 +41,8 @@ class Translation:
         score: log-probability of the translation, divided by its length; None for an empty sentence.
         trace: what the model looked at; None where there was nothing to translate.
         unread: how many tokens of the source were too many to be read.
+        n_best: the best translations with their scores, the one above first, where more than one was asked for.
+        seed: what decided the draws; None where nothing was drawn.
     """
 
     source: str
@@ -46,6 +50,8 @@ class Translation:
     score: float | None
     trace: Trace | None = field(repr=False)
     unread: int = 0
+    n_best: tuple[tuple[str, float], ...] = ()
+    seed: int | None = None
 
     @property
     def weights(self) -> np.ndarray | None:
@@ -64,6 +70,9 @@ class Translation:
 
     def json(self) -> dict[str, Any]:
         """The translation as the command's JSON holds it."""
+        more: dict[str, Any] = {} if self.seed is None else {"seed": self.seed}
+        if self.n_best:
+            more["n_best"] = [{"translation": text, "score": score} for text, score in self.n_best]
         tokens = {name: self.trace.sequences[name].tokens if self.trace else () for name in ("source", "target")}
         return {
             "source": self.source,
@@ -73,11 +82,34 @@ class Translation:
             "target_tokens": list(tokens["target"]),
             "attention": None if self.weights is None else self.weights.astype(float).tolist(),
             "alignment": self.alignment,
+            **more,
         }
 
     def picture(self, lang: str | None = None) -> Picture | None:
         """The alignment in words, as links and as a grid; None for a model without attention."""
         return None if self.trace is None or self.weights is None else picture(self.trace, lang)
+
+
+class How(TypedDict, total=False):
+    """How to translate.
+
+    Attributes:
+        beam: how many hypotheses the search keeps; 1 is greedy; default 5.
+        length_penalty: hypotheses are compared by log-probability / length**length_penalty; default 1.
+        n_best: so many translations of each sentence, best first, at most as many as the beam; default 1.
+        sample: draw them by chance, and search not; the rest shapes the draws, see `Chances`; temperature is 1.
+    """
+
+    beam: int | None
+    length_penalty: float
+    n_best: int
+    sample: bool
+    temperature: float | None
+    top_k: int | None
+    top_p: float | None
+    min_p: float | None
+    repetition_penalty: float | None
+    seed: int | None
 
 
 class Translator:
@@ -91,27 +123,27 @@ class Translator:
         self,
         texts: str | Sequence[str],
         *,
-        beam: int = 5,
-        length_penalty: float = 1.0,
         look: bool = True,
         done: Callable[[int], None] | None = None,
+        **how: Unpack[How],
     ) -> Any:
         """Translate a sentence, or each of a list.
 
         Args:
-            beam: how many hypotheses the search keeps; 1 is greedy.
-            length_penalty: hypotheses are compared by log-probability / length**length_penalty.
             look: record what the model looked at (costs one more pass over the result).
             done: told how many more sentences are finished, as they are.
+            how: `beam`, `n_best`, `sample` … as `How` says.
 
         Returns:
             A `Translation`, or a list of them, one for each text.
         """
         if isinstance(texts, str):
-            return self.translate([texts], beam=beam, length_penalty=length_penalty, look=look)[0]
+            return self.translate([texts], look=look, done=done, **how)[0]
+        plan, n_best = checked(**how), how.get("n_best", 1)
         read = [typed(text).text for text in texts]
-        found = translate(self.model, self.tokenizer, read, checked_rules(beam, length_penalty), done=done)
-        return [self._made(text, result, look) for text, result in zip(read, found, strict=True)]
+        found = translate(self.model, self.tokenizer, read, plan, done=done)
+        seed = plan.seed if isinstance(plan, Draws) else None
+        return [self._made(text, each, look, n_best, seed) for text, each in zip(read, found, strict=True)]
 
     def record(self, source: str, target: str, *, keep: Sequence[str] = ("weights",)) -> Trace:
         """What the model attends to when it writes `target` for `source`."""
@@ -123,18 +155,18 @@ class Translator:
             raise BadInput("text_empty")
         return self._trace(read, written, keep)
 
-    def _made(self, text: str, result: Translated, look: bool) -> Translation:
+    def _made(self, text: str, result: Translated, look: bool, n_best: int, seed: int | None) -> Translation:
         if not result.outputs:
-            return Translation(text, "", None, None)
+            return Translation(text, "", None, None, seed=seed)
         best: Output = result.outputs[0]
         read = given_side(tidy(text), result.source)
         trace = self._trace(read, written_side(best.text, best.ids, self.tokenizer)) if look else None
-        return Translation(text, best.text, best.score, trace, result.unread)
+        several = tuple((each.text, each.score) for each in result.outputs[:n_best]) if n_best > 1 else ()
+        return Translation(text, best.text, best.score, trace, result.unread, several, seed)
 
     def _trace(self, source: Side, target: Side, keep: Sequence[str] = ("weights",)) -> Trace:
-        return recording.record(
-            self.model, source, target, start=START, name=self.name, fingerprint=self.fingerprint, keep=keep
-        )
+        sides = recording.teacher_forced(source, target, START)
+        return recording.record(self.model, sides, name=self.name, fingerprint=self.fingerprint, keep=keep)
 
 
 def checked_rules(beam: int, length_penalty: float) -> Rules:
@@ -148,6 +180,29 @@ def checked_rules(beam: int, length_penalty: float) -> Rules:
     if not -STEEPEST <= length_penalty <= STEEPEST:
         raise BadInput("length_penalty", came=length_penalty, most=STEEPEST)
     return rules(beam, length_penalty)
+
+
+def checked(
+    *, beam: int | None = None, length_penalty: float = 1.0, n_best: int = 1, sample: bool = False, **shape: Any
+) -> Rules | Draws:
+    """How to translate, if it can be done so.
+
+    Raises:
+        BadInput: a choice out of range; one that has no effect beside another; more of the best than the search keeps.
+    """
+    searched = checked_rules(5 if beam is None else beam, length_penalty)
+    chances = valid(Chances, shape)
+    most = MOST if sample else searched.beam
+    if not 1 <= n_best <= most:
+        raise BadInput("n_best", n_best=n_best, beam=most)
+    if not sample:
+        for name, given in chances:
+            if given is not None:
+                raise BadInput("sample_missing", option=option(name))
+        return searched
+    if beam is not None:
+        raise BadInput("options_apart", one="--beam", other="--sample")
+    return Draws(chances.choice(forbidden=NEVER_WRITTEN), n_best, chances.seeded(), length_penalty)
 
 
 def given_side(text: str, encoded: Encoded) -> Side:
