@@ -8,6 +8,11 @@
 Bahdanau et al. 2015; the order (state first, then context, then both concatenated into a feed-forward layer) is
 Luong et al. 2015, §3. Since no context is fed back into the RNN, the whole teacher-forced decoder is one RNN call and
 one attention. With attention `none`, A_t is the final encoder state at every step, and nothing else differs.
+
+With input feeding the RNN also reads what was looked at, so a step must wait for the one before it:
+
+    luong     s_t = RNN([token t−1; h̃_{t−1}], s_{t−1})   h̃_t = tanh(W [A_t; s_t]), h̃_0 = 0    Luong 2015, §3.3
+    bahdanau  s_t = RNN([token t−1; A_t], s_{t−1})        A_t = attend(s_{t−1}, h, h)           Bahdanau 2015, A.2.2
 """
 
 from dataclasses import dataclass
@@ -17,10 +22,12 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
+from regard.core.attend import StepTap
 from regard.core.memory import Memory
 from regard.core.protocols import Site
 from regard.core.tap import active, at
 from regard.layers.attention import Fixed, Kind, between
+from regard.layers.recurrent import Hidden, advanced, projected
 from regard.text.tokenizers import PAD
 
 CROSS = "decoder.layers.0.cross"
@@ -34,6 +41,7 @@ class RnnConfig(BaseModel):
     model_type: Literal["regard-rnn"] = "regard-rnn"
     vocab_size: int = Field(ge=5, le=1_000_000)
     attention: Kind = "dot"
+    input_feeding: Literal["none", "luong", "bahdanau"] = "none"
     cell: Literal["gru", "lstm"] = "gru"
     d_embedding: int = Field(256, ge=1, le=8192)
     d_model: int = Field(384, ge=2, le=8192, multiple_of=2)
@@ -43,14 +51,21 @@ class RnnConfig(BaseModel):
 
 @dataclass(frozen=True)
 class RnnState:
-    """Where the decoder stands: the RNN's hidden tensors, each (n_layers, batch, d_model), and what it may look at."""
+    """Where the decoder stands.
 
-    hidden: tuple[Tensor, ...]
+    Attributes:
+        hidden: the RNN's hidden tensors, each (n_layers, batch, d_model).
+        memory: what it may look at.
+        said: (batch, d_embedding), what the last step said (h̃): Luong's input feeding reads it. Zeros at the start.
+    """
+
+    hidden: Hidden
     memory: Memory
+    said: Tensor
 
     def select(self, rows: Tensor) -> "RnnState":
         """The states of these batch rows, in this order."""
-        return RnnState(tuple(h[:, rows] for h in self.hidden), self.memory.select(rows))
+        return RnnState(tuple(h[:, rows] for h in self.hidden), self.memory.select(rows), self.said[rows])
 
 
 class RnnTranslator(nn.Module):
@@ -71,7 +86,8 @@ class RnnTranslator(nn.Module):
         self.forward_rnn = rnn(d_embedding, d // 2, **stack)
         self.backward_rnn = rnn(d_embedding, d // 2, **stack)
         self.bridge = nn.Linear(d, d * config.n_layers)
-        self.decoder_rnn = rnn(d_embedding, d, **stack)
+        d_fed = {"none": 0, "luong": d_embedding, "bahdanau": d}[config.input_feeding]
+        self.decoder_rnn = rnn(d_embedding + d_fed, d, **stack)
         self.attention = between(config.attention, d, d)
         self.feed_forward = nn.Linear(2 * d, d_embedding)
         self.head_bias = nn.Parameter(torch.zeros(config.vocab_size))
@@ -93,9 +109,7 @@ class RnnTranslator(nn.Module):
         Returns:
             (batch, target, d_embedding); `head` turns them into logits.
         """
-        state = self.start(source)
-        states, _ = self.decoder_rnn(self._embedded(target), self._hidden(state.hidden))
-        return self._combine(states, state.memory)
+        return self._written(target, self.start(source))[0]
 
     def head(self, features: Tensor) -> Tensor:
         """Logits (..., vocab_size); the matrix is the embedding's (Press & Wolf 2017)."""
@@ -108,19 +122,16 @@ class RnnTranslator(nn.Module):
         first = torch.tanh(self.bridge(final)).unflatten(-1, (self.config.n_layers, -1)).transpose(0, 1).contiguous()
         hidden = (first,) if self.config.cell == "gru" else (first, torch.zeros_like(first))
         seen = self.dropout(final) if isinstance(self.attention, Fixed) else final  # as the states that others look at
-        return RnnState(hidden, self.attention.remember(states, real, seen))
+        said = final.new_zeros(len(final), self.config.d_embedding)
+        return RnnState(hidden, self.attention.remember(states, real, seen), said)
 
     def step(self, state: RnnState, ids: Tensor) -> tuple[Tensor, RnnState]:
         """Read one token (batch,), say the logits of the next (batch, vocab_size)."""
-        states, hidden = self.decoder_rnn(self._embedded(ids[:, None]), self._hidden(state.hidden))
-        after = RnnState(hidden if isinstance(hidden, tuple) else (hidden,), state.memory)
-        return self.head(self._combine(states, state.memory)[:, 0]), after
+        features, state = self._written(ids[:, None], state)
+        return self.head(features[:, 0]), state
 
     def _embedded(self, ids: Tensor) -> Tensor:
         return self.dropout(self.embedding(ids))
-
-    def _hidden(self, hidden: tuple[Tensor, ...]) -> Tensor | tuple[Tensor, ...]:
-        return hidden[0] if self.config.cell == "gru" else hidden
 
     def _encode(self, embedded: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """States (batch, source, d_model) and the final state (batch, d_model): each direction's last."""
@@ -131,9 +142,39 @@ class RnnTranslator(nn.Module):
         states = torch.cat([ahead, _reversed(back, lengths)], dim=-1)
         return self.dropout(states), final
 
-    def _combine(self, states: Tensor, memory: Memory) -> Tensor:
-        """Look, concatenate context and state, feed forward (note 002: A_t beside h_d)."""
-        context = self.attention(states, memory, tap=at(active(), CROSS))
+    def _written(self, ids: Tensor, state: RnnState) -> tuple[Tensor, RnnState]:
+        """What each token (batch, n) that is read says about the next, and where the decoder stands then."""
+        embedded, look = self._embedded(ids), at(active(), CROSS)
+        if self.config.input_feeding != "none":
+            return self._fed(embedded, state, look)
+        lstm = self.config.cell == "lstm"
+        states, after = self.decoder_rnn(embedded, state.hidden if lstm else state.hidden[0])
+        said = self._said(self.attention(states, state.memory, tap=look), states)
+        return said, RnnState(after if lstm else (after,), state.memory, said[:, -1])
+
+    def _fed(self, embedded: Tensor, state: RnnState, look: StepTap | None) -> tuple[Tensor, RnnState]:
+        """The same with input feeding: step by step, only the tokens' part of the RNN's input at once."""
+        step = self._luong if self.config.input_feeding == "luong" else self._bahdanau
+        said = []
+        for gates in projected(self.decoder_rnn, embedded).unbind(1):
+            state = step(gates, state, look)
+            said.append(state.said)
+        return torch.stack(said, 1), state
+
+    def _luong(self, gates: Tensor, state: RnnState, look: StepTap | None) -> RnnState:
+        """Feed what was said, advance, look from the new state."""
+        new, hidden = advanced(self.decoder_rnn, gates, state.said, state.hidden)
+        context = self.attention(new[:, None], state.memory, tap=look)[:, 0]
+        return RnnState(hidden, state.memory, self._said(context, new))
+
+    def _bahdanau(self, gates: Tensor, state: RnnState, look: StepTap | None) -> RnnState:
+        """Look from the old state, feed what was found, advance."""
+        context = self.attention(state.hidden[0][-1][:, None], state.memory, tap=look)[:, 0]
+        new, hidden = advanced(self.decoder_rnn, gates, context, state.hidden)
+        return RnnState(hidden, state.memory, self._said(context, new))
+
+    def _said(self, context: Tensor, states: Tensor) -> Tensor:
+        """Context and state, concatenated, fed forward (note 002: A_t beside h_d)."""
         return self.dropout(torch.tanh(self.feed_forward(torch.cat([context, states], dim=-1))))
 
 
