@@ -62,11 +62,11 @@ def train(run: Run, resume_from: Path | None = None) -> Standing:
     memory.keep_freed()
     steppers = optimizers.make(model, settings)
     standing = checkpoint.restore(resume_from, model, steppers) if resume_from else Standing()
-    compute = torch.compile(surprise) if settings.compile else surprise
+    compute = compute_of(settings)
     began = time.monotonic() - standing.seconds
-    with precision.using(settings.precision), _threads(settings.threads), _listening() as asked:
+    with machine(settings), _listening() as asked:
         while standing.step < settings.steps and standing.stale < settings.patience:
-            _step(run, steppers, standing, compute)
+            one_step(run, steppers, standing, compute)
             standing.seconds = time.monotonic() - began
             last = standing.step == settings.steps
             if standing.step % settings.evaluate_every == 0 or last:
@@ -79,7 +79,18 @@ def train(run: Run, resume_from: Path | None = None) -> Standing:
     return standing
 
 
-def _step(run: Run, steppers: list[torch.optim.Optimizer], standing: Standing, compute: Compute) -> None:
+def compute_of(settings: Settings) -> Compute:
+    """The loss as this run computes it."""
+    compute = surprise if recurrent(settings) else precision.rounded(surprise, settings.precision, settings.device)
+    return torch.compile(compute) if settings.compile else compute
+
+
+def recurrent(settings: Settings) -> bool:
+    """Whether the model is an RNN: its kernels take their precision from the process."""
+    return settings.model.model_type == "regard-rnn"
+
+
+def one_step(run: Run, steppers: list[torch.optim.Optimizer], standing: Standing, compute: Compute) -> None:
     """One step; its batches and its dropout depend on seed and step alone."""
     settings, step = run.settings, standing.step
     torch.manual_seed((settings.seed << 32) + step)
@@ -129,12 +140,13 @@ def _validate(run: Run, standing: Standing) -> None:
 
 
 @contextmanager
-def _threads(count: int) -> Iterator[None]:
-    """So many threads of the processor within this block."""
+def machine(settings: Settings) -> Iterator[None]:
+    """So many threads of the processor, and products in this precision, within this block."""
     before = torch.get_num_threads()
-    torch.set_num_threads(count)
+    torch.set_num_threads(settings.threads)
     try:
-        yield
+        with precision.using(settings.precision, recurrent=recurrent(settings)):
+            yield
     finally:
         torch.set_num_threads(before)
 

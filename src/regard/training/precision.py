@@ -1,10 +1,11 @@
 """Where and in which numbers matrices are multiplied: fp32, or bf16 inside the product where the processor has it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Literal
+from typing import Any, Literal
 
 import torch
+from torch import Tensor
 
 Precision = Literal["fp32", "bf16"]
 
@@ -30,9 +31,12 @@ def has(name: str) -> bool:
 
 
 @contextmanager
-def using(precision: Precision) -> Iterator[None]:
-    """Within this block matrices are multiplied in this precision; weights and sums stay fp32."""
-    inside = "bf16" if precision == "bf16" else "ieee"
+def using(precision: Precision, *, recurrent: bool) -> Iterator[None]:
+    """Within this block a recurrent model multiplies in this precision; weights and sums stay fp32.
+
+    Of other models `rounded` takes care: oneDNN's own rounding makes torch's fused attention slow.
+    """
+    inside = "bf16" if precision == "bf16" and recurrent else "ieee"
     products = [getattr(torch.backends.mkldnn, name) for name in ("matmul", "rnn")]  # torch's hints do not know them
     before = [each.fp32_precision for each in products]
     for each in products:
@@ -42,3 +46,18 @@ def using(precision: Precision) -> Iterator[None]:
     finally:
         for each, old in zip(products, before, strict=True):
             each.fp32_precision = old
+
+
+def rounded(compute: Callable[..., Tensor], precision: Precision, device: str) -> Callable[..., Tensor]:
+    """`compute` with matrices multiplied in this precision: bf16 copies of fp32 weights, made anew at each call.
+
+    (Autocast keeps its copies until it ends; around a whole run it would go on with the weights of the first step.)
+    """
+    if precision == "fp32":
+        return compute
+
+    def inside(*arguments: Any) -> Tensor:
+        with torch.autocast(device, torch.bfloat16):
+            return compute(*arguments)
+
+    return inside
