@@ -74,8 +74,16 @@ def test_every_option_arrives(pairs: Path) -> None:
         "held_out": 7,
         "tokenizer": "characters",
     }
-    data |= {"vocab_size": 29, "joined": 0.5, "epochs": 0.5}
-    model = {"attention": "concat", "cell": "lstm", "d_embedding": 5, "d_model": 14, "n_layers": 2, "dropout": 0.125}
+    data |= {"vocab_size": 29, "joined": 0.5, "epochs": 0.5, "minutes": 1.5}
+    model = {
+        "attention": "concat",
+        "input_feeding": "luong",
+        "cell": "lstm",
+        "d_embedding": 5,
+        "d_model": 14,
+        "n_layers": 2,
+        "dropout": 0.125,
+    }
     run = {"steps": 2, "batch_tokens": 307, "learning_rate": 0.003, "warmup": 3, "label_smoothing": 0.2, "clip": 0.7}
     run |= {"seed": 5, "evaluate_every": 2, "patience": 3, "save_every": 4, "precision": "fp32", "threads": 1}
     run |= {"device": "cpu", "accumulate": 2, "optimizer": "muon", "schedule": "wsd", "weight_decay": 0.03}

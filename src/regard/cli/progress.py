@@ -41,6 +41,9 @@ def _bar() -> Any:
 class Training:
     """What a training run says while it runs, whatever it trains."""
 
+    kind = ""
+    """Before the names of sentences that are its own."""
+
     def __init__(self) -> None:
         self.bar: Any = None
         self.task: Any = None
@@ -84,11 +87,11 @@ class Training:
             "padding": f"{facts['padding']:.1%}",
         }
         if self.bar:
-            self.bar.update(self.task, note=say("training.note", **note))
+            self.bar.update(self.task, note=say(f"training.{self.kind}note", **note))
         elif time.monotonic() - self.said > PLAIN_EVERY:
             self.said = time.monotonic()
-            left = _clock(facts["seconds_left"])
-            self._line(say("training.progress", step=facts["step"], steps=self.steps, left=left, **note))
+            note |= {"step": facts["step"], "steps": self.steps, "left": _clock(facts["seconds_left"])}
+            self._line(say(f"training.{self.kind}progress", **note))
 
     def _opening(self, facts: dict[str, Any], chosen: dict[str, Any]) -> None:
         raise NotImplementedError
@@ -129,6 +132,8 @@ class TranslationTraining(Training):
 
 class LmTraining(Training):
     """Of a language model."""
+
+    kind = "lm_"
 
     def last_line(self, outcome: dict[str, Any]) -> str:
         """What the run came to."""

@@ -28,6 +28,7 @@ app = typer.Typer()
 app.command()(lm)
 
 DATA = ("pairs", "validation", "columns", "encoding", "held_out", "tokenizer", "vocab_size", "joined", "epochs")
+DATA = (*DATA, "minutes")
 MODEL = ("attention", "input_feeding", "cell", "d_embedding", "d_model", "n_layers", "dropout")
 CHOICES = {
     "attention": ("none", "additive", "dot", "general", "concat"),
@@ -65,6 +66,7 @@ def translation(
     n_layers: Number = None,
     dropout: Share = None,
     epochs: Share = None,
+    minutes: Share = None,
     steps: Number = None,
     batch_tokens: Number = None,
     accumulate: Number = None,

@@ -24,7 +24,18 @@ from regard.cli.training_options import (
 )  # fmt: skip
 from regard.core.errors import BadInput
 
-DATA = ("text", "validation", "field", "encoding", "held_out", "tokenizer", "tokenizer_from", "vocab_size", "epochs")
+DATA = (
+    "text",
+    "validation",
+    "field",
+    "encoding",
+    "held_out",
+    "tokenizer",
+    "tokenizer_from",
+    "vocab_size",
+    "epochs",
+    "minutes",
+)
 MODEL = {name: name for name in ("n_layers", "n_heads", "n_kv_heads", "d_model", "d_ff", "dropout")}
 MODEL["context"] = "max_len"
 CHOICES = {"form": ("gpt2", "llama"), "tokenizer": ("bpe", "characters")}
@@ -50,6 +61,7 @@ def lm(
     context: Number = None,
     dropout: Share = None,
     epochs: Share = None,
+    minutes: Share = None,
     steps: Number = None,
     batch_size: Number = None,
     accumulate: Number = None,

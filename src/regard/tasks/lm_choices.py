@@ -15,6 +15,9 @@ from regard.training.settings import LmSettings
 LONGEST, SHORTEST = 256, 8
 """The context that is chosen for much text, and for the least."""
 
+EPOCHS, FEWEST = 10, 500
+"""How often a text is seen, and the fewest steps that teach a small model anything of a short one."""
+
 SIZES = ((0, 4, 4, 128), (1_500_000, 6, 6, 192), (5_000_000, 6, 8, 256), (30_000_000, 8, 8, 384))
 """From so many tokens on: layers, heads, width. Larger ones learn such texts by heart, or take days on a processor."""
 
@@ -32,7 +35,8 @@ class LmData(BaseModel):
     tokenizer: Literal["bpe", "characters"] = "bpe"
     tokenizer_from: Path | None = None
     vocab_size: int | None = Field(None, ge=3, le=1_000_000)
-    epochs: float = Field(10.0, gt=0, le=100_000)
+    epochs: float | None = Field(None, gt=0, le=100_000)
+    minutes: float | None = Field(None, gt=0, le=1_000_000)
 
 
 def settled(asked: Asked, data: LmData, vocab_size: int, tokens: Tokens) -> LmSettings:
@@ -41,9 +45,10 @@ def settled(asked: Asked, data: LmData, vocab_size: int, tokens: Tokens) -> LmSe
     draft = drafted(LmSettings, GptConfig, chosen, vocab_size)
     per_step = draft.batch_size * draft.accumulate * draft.model.max_len
     per_epoch = max(1, math.ceil(len(tokens.training) / per_step))
-    settings = chosen_for(asked, draft, per_epoch, data.epochs)
-    every = max(1, min(1000, settings.steps // 20))
-    return settings.model_copy(update={"evaluate_every": every, "patience": 20} | asked.run)
+    epochs = data.epochs if data.epochs is not None else max(EPOCHS, FEWEST / per_epoch)
+    settings = chosen_for(asked, draft, per_epoch, epochs)
+    every = max(1, min(settings.steps, max(25, settings.steps // 20), 1000))
+    return settings.model_copy(update={"evaluate_every": every} | asked.run)
 
 
 def suited(tokens: Tokens) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from regard.core.errors import BadInput
 from regard.text.lines import STDIN, shown_name
+from regard.text.pairs import Columns
 from regard.text.tokenizers import Kind
 from regard.training import precision
 from regard.training.settings import Settings
@@ -28,13 +29,14 @@ class Data(BaseModel):
 
     pairs: list[Path]
     validation: list[Path] | None = None
-    columns: tuple[int, int] | None = None
+    columns: Columns | None = None
     encoding: str = "utf-8"
     held_out: int = Field(1000, ge=1)
     tokenizer: Kind = "bpe"
     vocab_size: int = Field(5000, ge=8, le=1_000_000)
     joined: float = Field(0.0, ge=0, le=10)
     epochs: float = Field(10.0, gt=0, le=10_000)
+    minutes: float | None = Field(None, gt=0, le=1_000_000)
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ RUN/run.json     the task, its data, every setting, and the sha256 of each file 
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -17,7 +18,7 @@ from regard.core.files import sha256, write_whole
 from regard.models import folder
 from regard.tasks.run_choices import Asked, refuse_other_choices, valid
 from regard.tasks.run_log import Tell, forget_after, outcome
-from regard.training import checkpoint
+from regard.training import checkpoint, trial
 from regard.training.loop import Report, Run, train
 from regard.training.settings import Settings
 
@@ -101,6 +102,8 @@ def _begin(task: Task, output: Path, asked: Asked, tell: Tell) -> tuple[Settings
     task.refuse(asked, data)
     material = task.read(output, data, int(asked.run.get("seed", 1)), tell)
     tokenizer = task.new_tokenizer(data, material)
+    if data.minutes is not None and "steps" not in asked.run:
+        asked = _within(data.minutes, task, output, asked, data, tokenizer, material)
     settings = task.settled(asked, data, tokenizer, material)
     write_whole(output / folder.TOKENIZER, tokenizer.json().encode())
     facts = {
@@ -111,6 +114,15 @@ def _begin(task: Task, output: Path, asked: Asked, tell: Tell) -> tuple[Settings
     }
     write_whole(output / "run.json", (json.dumps(facts, indent=1, ensure_ascii=False) + "\n").encode())
     return settings, tokenizer, material
+
+
+def _within(minutes: float, task: Task, output: Path, asked: Asked, data: Any, tokenizer: Any, material: Any) -> Asked:
+    """As many steps as a trial says fit into so many minutes: from then on the run is one of so many steps."""
+    draft = task.settled(asked, data, tokenizer, material)
+    torch.manual_seed(draft.seed)
+    run, _ = task.run(output, draft, tokenizer, material, lambda kind, facts: None)
+    seconds = trial.seconds_a_step(replace(run, report=lambda kind, facts: None), min(10.0, 2.0 * minutes))
+    return replace(asked, run={**asked.run, "steps": max(1, round(60 * minutes / seconds))})
 
 
 def _again(task: Task, output: Path, asked: Asked, tell: Tell) -> tuple[Settings, Any, Any]:

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 
 from regard.models.gpt import GptConfig
 from regard.models.rnn import RnnConfig
+from regard.models.transformer import TransformerConfig
 
 Schedule = Literal["linear", "cosine", "wsd"]
 
@@ -17,10 +18,10 @@ def _model_type(config: Any) -> Any:
     return config.get("model_type", "regard-rnn") if isinstance(config, dict) else getattr(config, "model_type", None)
 
 
-TranslatorConfig = Annotated[Annotated[RnnConfig, Tag("regard-rnn")], Discriminator(_model_type)]
-ModelConfig = Annotated[
-    Annotated[RnnConfig, Tag("regard-rnn")] | Annotated[GptConfig, Tag("regard-gpt")], Discriminator(_model_type)
-]
+Rnn = Annotated[RnnConfig, Tag("regard-rnn")]
+Transformer = Annotated[TransformerConfig, Tag("regard-transformer")]
+TranslatorConfig = Annotated[Rnn | Transformer, Discriminator(_model_type)]
+ModelConfig = Annotated[Rnn | Transformer | Annotated[GptConfig, Tag("regard-gpt")], Discriminator(_model_type)]
 
 
 class Settings(BaseModel):
@@ -54,6 +55,7 @@ class Settings(BaseModel):
 class TranslationSettings(Settings):
     """Of a translator: its batches are filled up to a number of tokens."""
 
+    model: TranslatorConfig
     batch_tokens: int = Field(2000, ge=1)
 
 
