@@ -28,8 +28,16 @@ def translate(
     texts: Annotated[list[str] | None, typer.Argument(metavar="TEXT", show_default=False)] = None,
     model: Annotated[str, typer.Option(metavar="MODEL")] = "en-fr",
     source: Annotated[str | None, typer.Option("--input", "-i", metavar="FILE", show_default=False)] = None,
-    beam: Annotated[int, typer.Option(metavar="N")] = 5,
+    beam: Annotated[int | None, typer.Option(metavar="N", show_default="5")] = None,
     length_penalty: Annotated[float, typer.Option(metavar="X")] = 1.0,
+    n_best: Annotated[int, typer.Option(metavar="N")] = 1,
+    sample: Annotated[bool, typer.Option("--sample")] = False,
+    temperature: Annotated[float | None, typer.Option(metavar="X", show_default=False)] = None,
+    top_k: Annotated[int | None, typer.Option(metavar="N", show_default=False)] = None,
+    top_p: Annotated[float | None, typer.Option(metavar="X", show_default=False)] = None,
+    min_p: Annotated[float | None, typer.Option(metavar="X", show_default=False)] = None,
+    repetition_penalty: Annotated[float | None, typer.Option(metavar="X", show_default=False)] = None,
+    seed: Annotated[int | None, typer.Option(metavar="N", show_default=False)] = None,
     alignment: Annotated[str | None, typer.Option(metavar="FILE", show_default=False)] = None,
     picture: Annotated[list[str] | None, typer.Option(metavar="FILE", show_default=False)] = None,
     form: Annotated[str, typer.Option("--format", metavar="text|json")] = "text",
@@ -39,23 +47,31 @@ def translate(
 ) -> None:
     from regard.tasks.pictures import check_place, check_places
     from regard.tasks.sources import sentences
-    from regard.tasks.translation import checked_rules, load
+    from regard.tasks.translation import checked, load
 
     paths = picture or []
     check_places(paths, alone=one_of(form, ("text", "json"), "--format") == "json")
     if alignment:
         check_place(alignment)
-    checked_rules(beam, length_penalty)
+    how: dict[str, Any] = {"beam": beam, "length_penalty": length_penalty, "n_best": n_best, "sample": sample}
+    how |= {"temperature": temperature, "top_k": top_k, "top_p": top_p, "min_p": min_p, "seed": seed}
+    how["repetition_penalty"] = repetition_penalty
+    if sample:
+        how["seed"] = checked(**how).seed  # one for all lines, whatever is translated together
+    checked(**how)
     translator = load(model)
     if (alignment or paths) and not translator.model.sites:
         raise BadInput("no_attention", name=translator.name)
-    how = {"beam": beam, "length_penalty": length_penalty, "look": bool(form == "json" or alignment or paths)}
+    how["look"] = bool(form == "json" or alignment or paths)
     lines = sentences(texts or [], source, as_text=text, encoding=encoding)
     aligned: list[str] = []
     drawn: list[Any] = []
     size = 1 if _typed(texts, source) else CHUNK
     for number, each in enumerate(_translated(translator, lines, size, how), start=1):
-        print(json.dumps(each.json(), ensure_ascii=False, allow_nan=False) if form == "json" else each.translation)
+        if form == "json":
+            print(json.dumps(each.json(), ensure_ascii=False, allow_nan=False))
+        else:
+            _print_text(number, each, n_best > 1)
         aligned += [each.alignment] if alignment else []
         if paths and _drawable(number, each):
             if "-" in paths:
@@ -64,6 +80,14 @@ def translate(
     if alignment:
         _write_alignment(aligned, alignment)
     _draw(drawn, [path for path in paths if path != "-"])
+
+
+def _print_text(number: int, each: Any, several: bool) -> None:
+    """The translation; several as Moses writes them: the line's number from 0, the text, its score."""
+    if not several:
+        print(each.translation)
+    for text, score in each.n_best:
+        print(f"{number - 1} ||| {text} ||| {score:.4f}")
 
 
 def _typed(texts: list[str] | None, source: str | None) -> bool:
