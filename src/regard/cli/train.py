@@ -18,6 +18,7 @@ from regard.cli.training_options import (
     Schedule,
     Share,
     Switch,
+    Watch,
     Word,
     given_of,
     run,
@@ -29,8 +30,13 @@ app.command()(lm)
 
 DATA = ("pairs", "validation", "columns", "encoding", "held_out", "tokenizer", "vocab_size", "joined", "epochs")
 DATA = (*DATA, "minutes")
-MODEL = ("attention", "input_feeding", "cell", "d_embedding", "d_model", "n_layers", "dropout")
+MODEL = (
+    *("attention", "input_feeding", "cell", "d_embedding", "d_model", "n_layers", "dropout"),
+    *("n_decoder_layers", "n_heads", "d_ff", "activation", "max_len"),
+)
 CHOICES = {
+    "model": ("rnn", "transformer"),
+    "activation": ("relu", "swish", "gelu", "gelu_exact"),
     "attention": ("none", "additive", "dot", "general", "concat"),
     "input_feeding": ("none", "luong", "bahdanau"),
     "cell": ("gru", "lstm"),
@@ -56,6 +62,7 @@ def translation(
     joined: Share = None,
     tokenizer: Annotated[str | None, typer.Option(metavar="|".join(CHOICES["tokenizer"]), show_default=False)] = None,
     vocab_size: Number = None,
+    model: Annotated[str | None, typer.Option(metavar="|".join(CHOICES["model"]), show_default=False)] = None,
     attention: Annotated[str | None, typer.Option(metavar="|".join(CHOICES["attention"]), show_default=False)] = None,
     input_feeding: Annotated[
         str | None, typer.Option(metavar="|".join(CHOICES["input_feeding"]), show_default=False)
@@ -64,6 +71,11 @@ def translation(
     d_embedding: Number = None,
     d_model: Number = None,
     n_layers: Number = None,
+    n_decoder_layers: Number = None,
+    n_heads: Number = None,
+    d_ff: Number = None,
+    activation: Annotated[str | None, typer.Option(metavar="|".join(CHOICES["activation"]), show_default=False)] = None,
+    max_len: Number = None,
     dropout: Share = None,
     epochs: Share = None,
     minutes: Share = None,
@@ -84,6 +96,7 @@ def translation(
     evaluate_every: Number = None,
     patience: Number = None,
     save_every: Number = None,
+    watch: Watch = None,
     precision: Precision = None,
     compile: Switch = None,
     threads: Number = None,
@@ -101,4 +114,7 @@ def translation(
 
     if columns is not None:
         given["columns"] = parse_columns(columns)
-    run(train_translation, TranslationTraining(), given, DATA, {name: name for name in MODEL}, TranslationSettings)
+    if model is not None:
+        given["model_type"] = f"regard-{model}"
+    fields = {name: name for name in ("model_type", *MODEL)}
+    run(train_translation, TranslationTraining(), given, DATA, fields, TranslationSettings)

@@ -54,8 +54,9 @@ def refuse_other_choices(asked: Asked, data: BaseModel, settings: Settings) -> N
     for given, wanted, stored in [*pairs, (asked.run, asked.run, settings)]:
         for name in given:
             came = wanted[name] if isinstance(wanted, dict) else getattr(wanted, name)
-            if came != getattr(stored, name):
-                raise BadInput("resume_differs", name=name, came=str(came), stored=str(getattr(stored, name)))
+            was = getattr(stored, name, None)  # another kind of model has other options
+            if came != was:
+                raise BadInput("resume_differs", name=name, came=str(came), stored=str(was))
 
 
 def valid(kind: type[Schema], given: dict[str, Any], base: Schema | None = None) -> Schema:
@@ -75,6 +76,8 @@ def _refusal(broken: Any) -> BadInput:
         return BadInput("setting_bound", **facts, rule=f"{SIGNS[rule]} {limit}")
     if rule == "multiple_of":
         return BadInput("setting_multiple", **facts, step=limit)
+    if rule == "extra_forbidden":
+        return BadInput("setting_foreign", **facts)
     if rule == "finite_number":
         return BadInput("setting_finite", **facts)
     return BadInput("setting", **facts, reason=broken["msg"])

@@ -2,7 +2,7 @@
 
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ from regard.core.files import write_whole
 from regard.generation.sentences import rules, translate
 from regard.models import folder
 from regard.models.rnn import RnnConfig, RnnTranslator
+from regard.models.transformer import Transformer, TransformerConfig
 from regard.tasks.cards import training_card
 from regard.tasks.run_choices import Asked as Asked
 from regard.tasks.run_choices import Data, chosen_for, drafted, refuse_fleeting
@@ -25,6 +26,17 @@ from regard.training.loop import Report, Run
 from regard.training.loss import validation_loss
 from regard.training.metrics import quality
 from regard.training.settings import TranslationSettings
+
+MODELS: dict[str, tuple[type[Any], type[Any]]] = {
+    "regard-rnn": (RnnConfig, RnnTranslator),
+    "regard-transformer": (TransformerConfig, Transformer),
+}
+"""Each `model_type` with the class of its config, and its own."""
+
+COURSES: dict[str, dict[str, Any]] = {
+    "regard-transformer": {"learning_rate": 1.5e-3},
+}
+"""What suits a kind of model, where it is not what `TranslationSettings` says."""
 
 SAMPLED = 500
 """At most so many validation sentences, evenly spaced, are translated at each validation."""
@@ -52,7 +64,7 @@ class Translation:
     before = ("data.json", folder.TOKENIZER)
 
     def refuse(self, asked: Asked, data: Data) -> None:
-        drafted(TranslationSettings, RnnConfig, asked, data.vocab_size)
+        _drafted(_suited(asked), data.vocab_size)
         refuse_fleeting([*data.pairs, *(data.validation or ())])
 
     def read(self, output: Path, data: Data, seed: int, tell: Tell) -> Sides:
@@ -76,7 +88,8 @@ class Translation:
         return tokenizers.load(path)
 
     def settled(self, asked: Asked, data: Data, tokenizer: Tokenizer, material: Sides) -> TranslationSettings:
-        draft = drafted(TranslationSettings, RnnConfig, asked, tokenizer.vocab_size)
+        asked = _suited(asked)
+        draft = _drafted(asked, tokenizer.vocab_size)
         examples = Examples(material.training.source, material.training.target, tokenizer)
         per_epoch = examples.batches_per_epoch(draft.batch_tokens)
         return chosen_for(asked, draft, -(-per_epoch // draft.accumulate), data.epochs)
@@ -92,7 +105,7 @@ class Translation:
 
         run = Run(
             settings,
-            RnnTranslator(settings.model).to(settings.device),  # type: ignore[arg-type]
+            MODELS[settings.model.model_type][1](settings.model).to(settings.device),
             tokenizer,
             lambda number: examples.batch(number, tokens=settings.batch_tokens, seed=settings.seed),
             Judge(settings, tokenizer, validation),
@@ -104,6 +117,17 @@ class Translation:
 
     def files(self, output: Path, data: Data) -> list[Path]:
         return [path for path in [*data.pairs, *(data.validation or [])] if os.path.isfile(path)]
+
+
+def _suited(asked: Asked) -> Asked:
+    """What was asked for, over what suits this kind of model."""
+    course = COURSES.get(asked.model.get("model_type", ""), {})
+    return replace(asked, run={**course, **asked.run})
+
+
+def _drafted(asked: Asked, vocab_size: int) -> TranslationSettings:
+    config, _ = MODELS[asked.model.get("model_type", "regard-rnn")]
+    return drafted(TranslationSettings, config, asked, vocab_size)
 
 
 class Judge:

@@ -50,6 +50,8 @@ class Settings(BaseModel):
     compile: bool = False
     threads: int = Field(2, ge=1, le=1024)
     device: Literal["cpu", "cuda", "mps"] = "cpu"
+    watch: str | None = None
+    """A text, or a pair with a tab between, whose patterns are recorded at every validation."""
 
 
 class TranslationSettings(Settings):
