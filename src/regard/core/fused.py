@@ -33,9 +33,9 @@ def fused(
     added = matrix(bias, queries, keys, query)
     if added is None and isinstance(mask, Mask) and mask == causal() and queries in (1, keys):
         # the kernel's own rule: no matrix is built; one query at the end of the keys sees all of them
-        short = 1 < queries == keys <= SHORT and query.shape == key.shape and key.shape[:-1] == value.shape[:-1]
-        if short and query.dtype == torch.bfloat16 and query.is_cpu:
-            return _by_products(query, key, value, scale)
+        if 1 < queries == keys and _quicker_by_products(query, key, value):
+            hidden = torch.full((keys, keys), float("-inf"), dtype=query.dtype, device=query.device).triu(1)
+            return _by_products(query, key, value, scale, hidden)
         return scaled_dot_product_attention(query, key, value, is_causal=queries == keys > 1, scale=scale)
     leading = torch.broadcast_shapes(query.shape[:-2], key.shape[:-2])
     seen = allowed(mask, (*leading, queries, keys), query.device)
@@ -45,14 +45,26 @@ def fused(
     open_ = seen | blind
     if added is not None:
         open_ = torch.where(open_, added, float("-inf"))
-    context = scaled_dot_product_attention(query, key, value, attn_mask=open_, scale=scale)
+    if _quicker_by_products(query, key, value):
+        hidden = torch.where(open_, 0.0, float("-inf")) if added is None else open_
+        context = _by_products(query, key, value, scale, hidden.to(query.dtype))
+    else:
+        context = scaled_dot_product_attention(query, key, value, attn_mask=open_, scale=scale)
     return context.masked_fill(blind, 0.0)
 
 
-def _by_products(query: Tensor, key: Tensor, value: Tensor, scale: float | None) -> Tensor:
-    """Causal attention of equal counts as two batched products with the mask as what the first one adds to."""
-    n, factor = query.shape[-2], query.shape[-1] ** -0.5 if scale is None else scale
-    hidden = torch.full((n, n), float("-inf"), dtype=query.dtype, device=query.device).triu(1)
-    flat = [each.reshape(-1, n, each.shape[-1]) for each in (query, key, value)]
+def _quicker_by_products(query: Tensor, key: Tensor, value: Tensor) -> bool:
+    """Whether torch's kernel is the slower way."""
+    same = query.shape[:-2] == key.shape[:-2] == value.shape[:-2]
+    some = min(query.numel(), key.numel(), value.numel()) > 0
+    return same and some and key.shape[-2] <= SHORT and query.dtype == torch.bfloat16 and query.is_cpu
+
+
+def _by_products(query: Tensor, key: Tensor, value: Tensor, scale: float | None, hidden: Tensor) -> Tensor:
+    """Two batched products; `hidden` (…, queries, keys), −inf where nothing may be seen, is what the first adds to."""
+    factor = query.shape[-1] ** -0.5 if scale is None else scale
+    if hidden.ndim > 2:
+        hidden = hidden.expand(*query.shape[:-2], *hidden.shape[-2:]).flatten(0, -3)
+    flat = [each.reshape(-1, *each.shape[-2:]) for each in (query, key, value)]
     weights = torch.baddbmm(hidden, flat[0], flat[1].transpose(1, 2), alpha=factor).softmax(-1)
-    return torch.bmm(weights, flat[2]).view(*value.shape)
+    return torch.bmm(weights, flat[2]).view(*query.shape[:-1], value.shape[-1])
