@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from regard.core import masks, scorers
     from regard.core.attend import attend, steps
     from regard.core.fused import fused
-    from regard.tasks.translation import load
+    from regard.tasks.loading import load
 
 # Each public name and the module it lives in.
 _HOME = {
@@ -23,7 +23,7 @@ _HOME = {
     "steps": "regard.core.attend",
     "masks": "regard.core.masks",
     "scorers": "regard.core.scorers",
-    "load": "regard.tasks.translation",
+    "load": "regard.tasks.loading",
 }
 
 _ROOMS = ("masks", "scorers")  # modules of small things, public as they are

@@ -45,6 +45,7 @@ def translate(
     encoding: Annotated[str, typer.Option(metavar="NAME")] = "utf-8",
     lang: Lang = None,
 ) -> None:
+    from regard.tasks.manners import Chances
     from regard.tasks.pictures import check_place, check_places
     from regard.tasks.sources import sentences
     from regard.tasks.translation import checked, load
@@ -56,9 +57,8 @@ def translate(
     how: dict[str, Any] = {"beam": beam, "length_penalty": length_penalty, "n_best": n_best, "sample": sample}
     how |= {"temperature": temperature, "top_k": top_k, "top_p": top_p, "min_p": min_p, "seed": seed}
     how["repetition_penalty"] = repetition_penalty
-    if sample:
-        how["seed"] = checked(**how).seed  # one for all lines, whatever is translated together
     checked(**how)
+    how["seed"] = Chances(seed=seed).seeded() if sample else None  # one for all lines
     translator = load(model)
     if (alignment or paths) and not translator.model.sites:
         raise BadInput("no_attention", name=translator.name)

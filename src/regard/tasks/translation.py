@@ -16,6 +16,7 @@ from regard.inspection import record as recording
 from regard.inspection.trace import Sequence as Side
 from regard.inspection.trace import Trace
 from regard.models import catalogue, folder
+from regard.models.gpt import Gpt
 from regard.tasks.looking import picture
 from regard.tasks.manners import Chances, option
 from regard.tasks.run_choices import valid
@@ -233,7 +234,10 @@ def _spans(tokens: Sequence[str], text: str) -> Iterator[tuple[int, int]]:
 def load(name: str | Path) -> Translator:
     """A translation model: a bundled name, a model folder, or the folder of a training run (its best model).
 
-    >>> load("en-fr").translate("Thank you.").translation  # doctest: +SKIP
-    'Merci.'
+    Raises:
+        BadInput: `not_a_translator`: the model is of another family.
     """
-    return Translator(folder.load(catalogue.find(str(name)), Path(name).name))
+    loaded = folder.load(catalogue.find(str(name)), Path(name).name)
+    if isinstance(loaded.model, Gpt):
+        raise BadInput("not_a_translator", name=loaded.name)
+    return Translator(loaded)
