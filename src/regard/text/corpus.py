@@ -20,7 +20,7 @@ from regard.text.lines import each_line, shown_name, typed
 TEXT, JSON_LINES = (".txt", ".text", ".md"), (".jsonl", ".ndjson")
 SIDES = ("training", "validation")
 _FORMAT = "regard-tokens-1"
-_PIECE = 2**18  # characters that are cut into tokens at once
+_PIECE, _MOST = 2**18, 2**20  # characters that are cut into tokens at once
 
 
 class Cutter(Protocol):
@@ -84,15 +84,19 @@ def _is_text(path: Path) -> bool:
 
 
 def _prose(lines: Iterable[str]) -> Iterator[Piece]:
-    """One document, cut only where a line begins with no space: there every tokenizer cuts anyway."""
+    """One document, cut where one line end alone stands between words: there byte-level tokenizers cut anyway.
+
+    (Only where a text has no such place for very long is it cut before any line.)
+    """
     held: list[str] = []
-    size = 0
+    size, before = 0, " "
     for line in lines:
-        if size > _PIECE and line[:1].strip():
+        between = before[-1:].strip() and line[:1].strip()
+        if size > (_PIECE if between else _MOST):
             yield Piece("".join(held), False)
             held, size = [], 0
         held.append(line + "\n")
-        size += len(line) + 1
+        size, before = size + len(line) + 1, line
     yield Piece("".join(held), True)
 
 
