@@ -88,9 +88,11 @@ BAD = {
     "too few": (["three"], {"columns": (1, 5)}, "{0}, line 1: 3 columns came, too few for --columns 1,5: mend the "
                 "line, or choose other columns."),
     "a column twice": (["three"], {"columns": (2, 2)}, "--columns 2,2 does not name two columns: give two different "
-                       "numbers counted from 1, source first, such as --columns 1,2."),
+                       "numbers counted from 1, source first, such as --columns 1,2; for JSON lines two names of "
+                       "fields, such as --columns en,fr."),
     "column 0": (["three"], {"columns": (0, 1)}, "--columns 0,1 does not name two columns: give two different numbers "
-                 "counted from 1, source first, such as --columns 1,2."),
+                 "counted from 1, source first, such as --columns 1,2; for JSON lines two names of fields, such as "
+                 "--columns en,fr."),
     "unequal": (["three", "five"], {}, "{0} has 3 lines and {1} has 5, so line 4 of {1} has no partner: two files of "
                 "pairs need the same number of lines, line by line."),
     "unequal too": (["five", "three"], {}, "{1} has 3 lines and {0} has 5, so line 4 of {0} has no partner: two files "
@@ -123,7 +125,7 @@ def test_standard_input_cannot_be_both_sides() -> None:
 
 def test_parse_columns() -> None:
     assert parse_columns(" 3, 1") == (3, 1)
-    for wrong in ("", "1", "1,2,3", "1,1", "0,1", "-1,2", "a,b", "1.0,2", "²,1", "1," + "9" * 9999):
+    for wrong in ("", "1", "1,2,3", "1,1", "0,1", "-1,2", "a,1", "1.0,2", "²,1", "1," + "9" * 9999):
         with refused("pairs_columns"):
             parse_columns(wrong)
 

@@ -245,9 +245,8 @@ def test_a_vocabulary_of_eight_is_poor_but_no_error(tmp_path: Path) -> None:
     assert train(tmp_path, {"tokenizer": "bpe", "vocab_size": 8})["steps"] == 3
 
 
-@pytest.mark.parametrize("path", ["-", "/dev/zero"])
-def test_pairs_that_cannot_be_read_again_are_refused(tmp_path: Path, path: str) -> None:
-    assert refused(tmp_path, data={"pairs": [Path(path)]}).code == "pairs_fleeting"
+def test_pairs_that_cannot_be_read_again_are_refused(tmp_path: Path) -> None:
+    assert refused(tmp_path, data={"pairs": [Path("/dev/zero")]}).code == "pairs_fleeting"
 
 
 def test_checkpoints_of_another_version_are_refused_not_trained_over(tmp_path: Path) -> None:

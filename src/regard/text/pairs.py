@@ -11,7 +11,11 @@ from pathlib import Path
 import numpy as np
 
 from regard.core.errors import BadInput
+from regard.text import json_pairs
 from regard.text.lines import STDIN, read_lines, shown_name
+
+Columns = tuple[int, int] | tuple[str, str]
+"""Which columns of a TSV, from 1, or which fields of JSON objects are source and target."""
 
 
 @dataclass(frozen=True)
@@ -35,15 +39,15 @@ class Pairs:
         return Pairs([self.source[i] for i in order], [self.target[i] for i in order], [self.line[i] for i in order])
 
 
-def read_pairs(
-    paths: Sequence[Path | str], *, columns: tuple[int, int] | None = None, encoding: str = "utf-8"
-) -> Pairs:
-    """The pairs of one TSV file, or of two files with as many lines each. Empty sides stay: `doctor.clean` drops them.
+def read_pairs(paths: Sequence[Path | str], *, columns: Columns | None = None, encoding: str = "utf-8") -> Pairs:
+    """The pairs of one TSV or JSON lines file, or of two files with as many lines each. Empty sides stay:
+    `doctor.clean` drops them.
 
     Args:
-        paths: `[pairs.tsv]` or `[source.txt, target.txt]`; gzip is unpacked, `-` is standard input.
-        columns: which columns of a TSV are source and target, from 1. Without it, it has two, neither more nor fewer;
-            a blank line is a pair with two empty sides.
+        paths: `[pairs.tsv]`, `[pairs.jsonl]` or `[source.txt, target.txt]`; gzip is unpacked, `-` is standard input.
+        columns: which columns of a TSV are source and target, from 1, or which fields of JSON objects, by name.
+            Without it, a TSV has two, neither more nor fewer, and for JSON see `json_pairs`; a blank line is a pair
+            with two empty sides.
         encoding: of all files.
 
     Raises:
@@ -54,22 +58,30 @@ def read_pairs(
         raise BadInput("pairs_files", count=len(paths))
     if len(paths) == 2 and columns is not None:
         raise BadInput("pairs_columns_of_two", columns=_listed(columns))
-    read = _read_table(paths[0], columns, encoding) if len(paths) == 1 else _read_two(paths[0], paths[1], encoding)
+    read = _read_one(paths[0], columns, encoding) if len(paths) == 1 else _read_two(paths[0], paths[1], encoding)
     if not len(read):
         raise BadInput("pairs_empty", path=shown_name(paths[0]))
     return read
 
 
-def parse_columns(text: str) -> tuple[int, int]:
-    """The value of `--columns`.
+def parse_columns(text: str) -> Columns:
+    """The value of `--columns`: two numbers from 1, or two names.
 
-    >>> parse_columns("2,1")
-    (2, 1)
+    >>> parse_columns("2,1"), parse_columns("en, fr")
+    ((2, 1), ('en', 'fr'))
     """
     fields = [field.strip() for field in text.split(",")]
-    if len(fields) != 2 or not all(f.isascii() and f.isdigit() and len(f) < 5 for f in fields):
+    if len(fields) != 2 or not all(fields) or len(set(fields)) != 2:
         raise BadInput("pairs_columns", columns=text)
-    return _checked((int(fields[0]), int(fields[1])))
+    if any(_is_number(field) for field in fields):
+        if not all(field.isascii() and field.isdigit() and len(field) < 5 for field in fields):
+            raise BadInput("pairs_columns", columns=text)
+        return _checked((int(fields[0]), int(fields[1])))
+    return fields[0], fields[1]
+
+
+def _is_number(field: str) -> bool:
+    return field.isascii() and field.lstrip("+-").replace(".", "").isdigit()
 
 
 def _checked(columns: tuple[int, int]) -> tuple[int, int]:
@@ -78,13 +90,25 @@ def _checked(columns: tuple[int, int]) -> tuple[int, int]:
     return columns
 
 
-def _listed(columns: tuple[int, int]) -> str:
+def _listed(columns: Sequence[int | str]) -> str:
     return ",".join(map(str, columns))
 
 
-def _read_table(path: Path | str, columns: tuple[int, int] | None, encoding: str) -> Pairs:
+def _read_one(path: Path | str, columns: Columns | None, encoding: str) -> Pairs:
+    lines, name = read_lines(path, encoding=encoding), shown_name(path)
+    named = columns is not None and isinstance(columns[0], str)
+    if not json_pairs.is_json(name, lines):
+        if named and lines:
+            raise BadInput("pairs_columns_named", path=name, columns=_listed(columns or ()))
+        return _read_table(path, lines, None if named else columns)  # type: ignore[arg-type]
+    if columns is not None and not named:
+        raise BadInput("pairs_columns_numbered", path=name, columns=_listed(columns))
+    found = json_pairs.sides(lines, columns, name)  # type: ignore[arg-type]
+    return Pairs([s for s, _ in found], [t for _, t in found], list(range(1, len(found) + 1)))
+
+
+def _read_table(path: Path | str, lines: Sequence[str], columns: tuple[int, int] | None) -> Pairs:
     source, target = _checked(columns or (1, 2))
-    lines = read_lines(path, encoding=encoding)
     rows = [line.split("\t") for line in lines]
     fits = (lambda n: n == 2) if columns is None else (lambda n: n >= max(columns))
     for number, row in enumerate(rows, start=1):
