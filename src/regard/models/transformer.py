@@ -17,7 +17,7 @@ all sines stand before all cosines, and the decoder begins with a zero vector, n
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, Self
+from typing import Literal, Self, cast
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -103,6 +103,10 @@ class DecoderLayer(nn.Module):
         self.feed_forward = _feed_forward(config)
         self.around_self, self.around_cross = _post_norm(config), _post_norm(config)
         self.around_feed_forward = _post_norm(config)
+
+    def remember(self, x: Tensor, real: Tensor) -> Memory:
+        """The encoder's vectors as this layer's keys and values."""
+        return self.cross_attention.remember(x, real)
 
     def forward(self, y: Tensor, source: Memory, written: Cache | None, tap: Tap | None, address: str) -> Tensor:
         """(batch, target, d_model) → the same shape; `written` has what was read before `y`."""
@@ -199,7 +203,7 @@ class Transformer(nn.Module):
         x = self._placed(source, 0, tap, "encoder")
         for n, layer in enumerate(self.encoder):
             x = _shown(tap, f"encoder.layers.{n}", "states", layer(x, real, tap, f"encoder.layers.{n}"))
-        return tuple(layer.cross_attention.remember(x, real) for layer in self.decoder)
+        return tuple(layer.remember(x, real) for layer in cast("list[DecoderLayer]", self.decoder))
 
     def _decoded(
         self, ids: Tensor, place: int, sources: Sequence[Memory], written: Sequence[Cache | None], tap: Tap | None
