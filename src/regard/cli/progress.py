@@ -118,7 +118,7 @@ class TranslationTraining(Training):
 
     def _opening(self, facts: dict[str, Any], chosen: dict[str, Any]) -> None:
         chosen |= {name: facts[name] for name in ("pairs", "validation")}
-        self._line(say("training.start", attention=facts["settings"].model.attention, **chosen))
+        self._line(say("training.start", kind=_kind(facts["settings"].model), **chosen))
 
     def _validation(self, facts: dict[str, Any]) -> None:
         if not self.signed:
@@ -128,6 +128,14 @@ class TranslationTraining(Training):
         mark = say("training.best_yet") if facts["score"] == facts["best"] else ""
         self._line(say("training.validation", step=facts["step"], mark=mark, **figures))
         self._line(say("training.sample", **facts["sample"]))
+
+
+def _kind(model: Any) -> str:
+    """What a translator is, in a few words."""
+    if model.model_type == "regard-rnn":
+        return say("training.kind_rnn", attention=model.attention)
+    sizes = {name: getattr(model, name) for name in ("n_layers", "decoder_layers", "d_model", "n_heads")}
+    return say("training.kind_transformer", **sizes)
 
 
 class LmTraining(Training):

@@ -9,11 +9,11 @@ from regard.training.settings import LmSettings, Settings
 def training_card(settings: Settings, facts: dict[str, Any], pairs: int) -> str:
     """The card of a model that a user trained: choices and validation scores, nothing that was not measured."""
     model: Any = settings.model
+    title, made = made_of(model)
     return say(
         "cards.trained",
-        attention=model.attention,
-        cell=model.cell.upper(),
-        d_model=model.d_model,
+        title=title,
+        made=made,
         pairs=pairs,
         step=facts["step"],
         steps=settings.steps,
@@ -23,6 +23,15 @@ def training_card(settings: Settings, facts: dict[str, Any], pairs: int) -> str:
         bleu_signature=facts["signatures"]["bleu"],
         chrf_signature=facts["signatures"]["chrf"],
     )
+
+
+def made_of(model: Any) -> tuple[str, str]:
+    """What a translator is called, and what it is made of."""
+    if model.model_type == "regard-rnn":
+        facts = {"attention": model.attention, "cell": model.cell.upper(), "d_model": model.d_model}
+        return say("cards.rnn_title"), say("cards.rnn_made", **facts)
+    sizes = {name: getattr(model, name) for name in ("n_layers", "decoder_layers", "n_heads", "d_model", "hidden")}
+    return say("cards.transformer_title"), say("cards.transformer_made", **sizes)
 
 
 def lm_card(settings: LmSettings, facts: dict[str, Any], text: dict[str, Any]) -> str:
