@@ -1,6 +1,6 @@
 """Recording: run a model with a tap, keep the steps asked for, and hold them against the model run without one."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Protocol
 
 import numpy as np
@@ -28,7 +28,8 @@ class Traceable(Protocol):
     def sites(self) -> tuple[Site, ...]:
         """Where it attends."""
 
-    def features(self, *inputs: Tensor) -> Tensor:
+    @property
+    def features(self) -> Callable[..., Tensor]:
         """What each position says about the next token; a translator is given the source and what its decoder reads."""
 
     def head(self, features: Tensor) -> Tensor:

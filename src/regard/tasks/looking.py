@@ -5,7 +5,7 @@ from html import escape
 import numpy as np
 
 from regard.core.errors import BadInput
-from regard.inspection.trace import Sequence, Trace
+from regard.inspection.trace import Check, Sequence, Trace
 from regard.language import current, say
 from regard.text.scripts import unspaced
 from regard.text.words import to_words
@@ -24,9 +24,14 @@ def picture(trace: Trace, lang: str | None = None) -> Picture:
         raise BadInput("no_attention", name=trace.model)
     source, sources = shown_words(trace.sequences["source"])
     target, targets = shown_words(trace.sequences["target"])
-    deviation, tolerance = f"{trace.check.deviation:.1e}", f"{trace.check.tolerance:.0e}"
-    stamp = say("views.check_full", lang, deviation=deviation, tolerance=tolerance)
-    return alignment(source, target, to_words(trace.weights(), sources, targets), check=stamp, lang=lang)
+    weights = to_words(trace.weights(), sources, targets)
+    return alignment(source, target, weights, check=stamp(trace.check, lang), lang=lang)
+
+
+def stamp(check: Check, lang: str | None = None) -> str:
+    """What stands under a picture: which check was made, and how far off it was."""
+    deviation, tolerance = f"{check.deviation:.1e}", f"{check.tolerance:.0e}"
+    return say("views.check_full", lang, deviation=deviation, tolerance=tolerance)
 
 
 def shown_words(of: Sequence) -> tuple[tuple[str, ...], np.ndarray]:

@@ -16,8 +16,10 @@ from filelock import FileLock, Timeout
 from regard.core.errors import BadInput
 from regard.core.files import sha256, write_whole
 from regard.models import folder
+from regard.tasks import watching
 from regard.tasks.run_choices import Asked, refuse_other_choices, valid
 from regard.tasks.run_log import Tell, forget_after, outcome
+from regard.tasks.watching import Probe
 from regard.training import checkpoint, trial
 from regard.training.loop import Report, Run, train
 from regard.training.settings import Settings
@@ -63,6 +65,9 @@ class Task(Protocol):
     def files(self, output: Path, data: Any) -> list[Path]:
         """Every file that is read."""
 
+    def probe(self, text: str, tokenizer: Any, longest: int) -> Probe:
+        """What is watched, from what `--watch` says."""
+
 
 def carry_out(task: Task, output: Path, asked: Asked, tell: Tell, *, resume: bool) -> Report:
     """Train into the folder `output`, or resume the run that stands there.
@@ -82,6 +87,7 @@ def carry_out(task: Task, output: Path, asked: Asked, tell: Tell, *, resume: boo
         settings, tokenizer, material = (_again if resume else _begin)(task, output, asked, tell)
         torch.manual_seed(settings.seed)
         run, facts = task.run(output, settings, tokenizer, material, tell)
+        run = watching.attached(run, task.probe, tell)
         resume_from, wrong = checkpoint.latest(output)
         if wrong and resume_from is None:
             raise wrong[0]
@@ -89,7 +95,9 @@ def carry_out(task: Task, output: Path, asked: Asked, tell: Tell, *, resume: boo
             tell("warning", {"error": error})
         parameters = sum(p.numel() for p in run.model.parameters())
         tell("start", {"settings": settings, "parameters": parameters, "resume_from": resume_from, **facts})
-        forget_after(output, resume_from)
+        watching.forget_after(output, forget_after(output, resume_from))
+        if resume_from is None:
+            run.watch(run.model, 0, {})
         standing = train(run, resume_from)
         return outcome(output, standing.step)
 
@@ -105,6 +113,7 @@ def _begin(task: Task, output: Path, asked: Asked, tell: Tell) -> tuple[Settings
     if data.minutes is not None and "steps" not in asked.run:
         asked = _within(data.minutes, task, output, asked, data, tokenizer, material)
     settings = task.settled(asked, data, tokenizer, material)
+    watching.probe_of(settings, tokenizer, task.probe)
     write_whole(output / folder.TOKENIZER, tokenizer.json().encode())
     facts = {
         "task": task.name,

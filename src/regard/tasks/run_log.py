@@ -65,13 +65,14 @@ class RunLog:
         self.tell(kind, facts)
 
 
-def forget_after(output: Path, resume_from: Path | None) -> None:
-    """Drop the lines of `metrics.jsonl` that lie after the checkpoint: those steps are done again."""
+def forget_after(output: Path, resume_from: Path | None) -> int:
+    """Drop the lines of `metrics.jsonl` that lie after the checkpoint: those steps are done again. Its step."""
     path = output / METRICS
     step = int(resume_from.name.removeprefix("step-")) if resume_from else 0
     if path.is_file():
         lines = [line for line in path.read_text(encoding="utf-8").split("\n") if _step_of(line) <= step]
         write_whole(path, "".join(f"{line}\n" for line in lines).encode())
+    return step
 
 
 def _step_of(line: str) -> float:

@@ -16,9 +16,12 @@ from regard.tasks.run_choices import Asked as Asked
 from regard.tasks.run_choices import Data, chosen_for, drafted, refuse_fleeting
 from regard.tasks.run_folder import carry_out
 from regard.tasks.run_log import RunLog, Tell
+from regard.tasks.spool import SPOOL, keep, placed
+from regard.tasks.watching import pair_probe
 from regard.text import tokenizers
 from regard.text.doctor import clean, split
 from regard.text.joining import with_joined
+from regard.text.lines import STDIN
 from regard.text.pairs import Pairs, read_pairs
 from regard.text.tokenizers import Tokenizer
 from regard.training.examples import Examples
@@ -44,7 +47,7 @@ SAMPLED = 500
 
 def train_translation(output: Path, asked: Asked, tell: Tell, *, resume: bool = False) -> Report:
     """Train a translator into the folder `output`, or resume the run that stands there: see `run_folder.carry_out`."""
-    return carry_out(Translation(), output, asked, tell, resume=resume)
+    return carry_out(Translation(output), output, asked, tell, resume=resume)
 
 
 @dataclass(frozen=True)
@@ -55,23 +58,30 @@ class Sides:
     validation: Pairs
 
 
+@dataclass(frozen=True)
 class Translation:
     """The task of `regard train translation`."""
 
+    output: Path
     name = "translation"
     schema = Data
     settings = TranslationSettings
-    before = ("data.json", folder.TOKENIZER)
+    before = ("data.json", folder.TOKENIZER, SPOOL)
+    probe = staticmethod(pair_probe)
 
     def refuse(self, asked: Asked, data: Data) -> None:
         _drafted(_suited(asked), data.vocab_size)
-        refuse_fleeting([*data.pairs, *(data.validation or ())])
+        paths = [*data.pairs, *(data.validation or ())]
+        refuse_fleeting(path for path in paths if str(path) != STDIN)
+        keep(paths, self.output)
 
     def read(self, output: Path, data: Data, seed: int, tell: Tell) -> Sides:
         """Training and validation pairs, cleaned; the report is told and written."""
-        pairs = read_pairs(data.pairs, columns=data.columns, encoding=data.encoding)
+        pairs = read_pairs(placed(data.pairs, output), columns=data.columns, encoding=data.encoding)
         if data.validation:
-            validation, _ = clean(read_pairs(data.validation, columns=data.columns, encoding=data.encoding))
+            validation, _ = clean(
+                read_pairs(placed(data.validation, output), columns=data.columns, encoding=data.encoding)
+            )
             training, report = clean(pairs, validation=validation)
         else:
             whole, report = clean(pairs)
@@ -116,7 +126,7 @@ class Translation:
         return run, {"pairs": len(training), "validation": len(validation)}
 
     def files(self, output: Path, data: Data) -> list[Path]:
-        return [path for path in [*data.pairs, *(data.validation or [])] if os.path.isfile(path)]
+        return [path for path in placed([*data.pairs, *(data.validation or [])], output) if os.path.isfile(path)]
 
 
 def _suited(asked: Asked) -> Asked:

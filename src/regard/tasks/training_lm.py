@@ -1,6 +1,5 @@
 """Train a language model on any text: read, cut into tokens, train, keep the best; or resume."""
 
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,8 +7,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from regard.core.errors import BadInput
-from regard.core.files import write_whole
 from regard.models import folder
 from regard.models.gpt import Gpt, GptConfig
 from regard.tasks.cards import lm_card
@@ -17,6 +14,8 @@ from regard.tasks.lm_choices import LmData, settled, vocabulary, with_form
 from regard.tasks.run_choices import Asked, drafted, refuse_fleeting
 from regard.tasks.run_folder import carry_out
 from regard.tasks.run_log import RunLog, Tell
+from regard.tasks.spool import SPOOL, keep, placed
+from regard.tasks.watching import text_probe
 from regard.text import corpus, prose_tokenizers
 from regard.text.corpus import Corpus, Tokens
 from regard.text.lines import STDIN
@@ -25,7 +24,7 @@ from regard.training.loss import validation_loss
 from regard.training.settings import LmSettings
 from regard.training.windows import Windows
 
-SPOOL, TOKENS = "stdin.txt", "tokens"
+TOKENS = "tokens"
 JUDGED = 2**16
 """At most about so many tokens of the validation text, evenly spaced, are measured at each validation."""
 
@@ -44,21 +43,17 @@ class LanguageModel:
     schema = LmData
     settings = LmSettings
     before = (folder.TOKENIZER, SPOOL, TOKENS)
+    probe = staticmethod(text_probe)
 
     def refuse(self, asked: Asked, data: LmData) -> None:
         drafted(LmSettings, GptConfig, with_form(asked), data.vocab_size or 257)
         paths = [*data.text, *(data.validation or ())]
         refuse_fleeting(path for path in paths if str(path) != STDIN)
-        if [str(path) for path in paths].count(STDIN):
-            spool(self.output / SPOOL)
+        keep(paths, self.output)
 
     def read(self, output: Path, data: LmData, seed: int, tell: Tell) -> Corpus:
-        training, validation = (corpus.files(map(self._place, side)) for side in (data.text, data.validation or []))
+        training, validation = (corpus.files(placed(side, self.output)) for side in (data.text, data.validation or []))
         return Corpus(training, validation, data.field, data.encoding, data.held_out)
-
-    def _place(self, path: Path) -> Path:
-        """Where a text lies: what came from standard input, in the run."""
-        return self.output / SPOOL if str(path) == STDIN else path
 
     def load_tokenizer(self, path: Path) -> Any:
         return prose_tokenizers.load(path)
@@ -99,14 +94,7 @@ class LanguageModel:
         return run, facts
 
     def files(self, output: Path, data: LmData) -> list[Path]:
-        return corpus.files(map(self._place, [*data.text, *(data.validation or [])]))
-
-
-def spool(place: Path) -> None:
-    """Standard input as a file of the run, so that a resume can read it again."""
-    if sys.stdin is None or sys.stdin.isatty():
-        raise BadInput("stdin_is_terminal")
-    write_whole(place, sys.stdin.buffer.read())
+        return corpus.files(placed([*data.text, *(data.validation or [])], self.output))
 
 
 class Judge:

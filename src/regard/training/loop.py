@@ -48,7 +48,7 @@ class Run:
     report: Callable[[str, Report], None]
     """Called as report("step" | "validation" | "checkpoint", facts)."""
     watch: Callable[[Any, int, Report], None] = lambda model, step, facts: None
-    """Called at every validation with the model (in evaluation), the step, and what was measured."""
+    """Called before the first step, and at every validation, with the model, the step, and what was measured."""
 
 
 def train(run: Run, resume_from: Path | None = None) -> Standing:

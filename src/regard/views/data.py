@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from regard.views.mathml import mathml
-from regard.views.picture import Columns, Formula, Grid, Links, Marks, Picture, Rows, Series, Table, Text
-from regard.views.shade import shades
+from regard.views.picture import Columns, Formula, Grid, Links, Marks, Picture, Rows, Series, Table, Text, Tiles
+from regard.views.shade import shades, tile_shades
 from regard.views.signs import cell, minus, number, prose, told_apart, visible
 
 Data = dict[str, Any]
@@ -32,6 +32,29 @@ def _grid(picture: Grid) -> Data:
         "exact": [[_finite(value) for value in row] for row in picture.values],
         "shades": [[_finite(round(float(shade), 4)) for shade in row] for row in depth],
     }
+
+
+LEVELS = 64
+"""How many shades a tile has on a page; a cell of none is left out."""
+
+
+def _tiles(picture: Tiles) -> Data:
+    depth = tile_shades(picture.values)
+    return {
+        "rows": [visible(name) for name in picture.row_names],
+        "columns": [visible(name) for name in picture.column_names],
+        "row_axis": visible(picture.row_axis),
+        "column_axis": visible(picture.column_axis),
+        "size": list(picture.values.shape[2:]),
+        "tiles": [[_levels(tile) for tile in row] for row in depth],
+    }
+
+
+def _levels(tile: np.ndarray) -> list[list[Any]]:
+    """A tile as [shade, path] a level: the path has a square of side 1 for each of its cells."""
+    level = np.nan_to_num(tile * LEVELS).round().astype(int)
+    found = sorted(set(level.flat) - {0})
+    return [[at / LEVELS, "".join(f"M{x} {y}h1v1h-1z" for y, x in np.argwhere(level == at))] for at in found]
 
 
 def _links(picture: Links) -> Data:
@@ -103,6 +126,7 @@ def _finite(value: float) -> float | None:
 
 _DATA: dict[type[Picture], Callable[[Any], Data]] = {
     Grid: _grid,
+    Tiles: _tiles,
     Links: _links,
     Marks: _marks,
     Table: _table,

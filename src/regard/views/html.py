@@ -8,11 +8,13 @@ import json
 from collections.abc import Callable
 from html import escape
 from importlib.resources import files
+from typing import Any
 
 from regard.language import say
 from regard.views.data import Data, data
 from regard.views.picture import Picture
 
+AXES = (("row_axis", "↓"), ("column_axis", "→"))
 _WORDS = ("numbers", "exact_hint", "links_hint", "hidden", "blank")
 _POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
@@ -115,6 +117,25 @@ def _grid(shown: Data, words: Data) -> str:
     return _scrolled(f'<table class="{looks}"><thead>{head}</thead><tbody>{"".join(rows)}</tbody></table>')
 
 
+def _tiles(shown: Data, words: Data) -> str:
+    over = "".join(f'<th scope="col">{escape(name)}</th>' for name in shown["columns"])
+    axes = [f"{escape(shown[name])} {sign}" if shown[name] else "" for name, sign in AXES]
+    head = f'<tr><td class="axis">{axes[0]}</td><td class="axis" colspan="{len(shown["columns"])}">{axes[1]}</td></tr>'
+    rows = []
+    for at, row in enumerate(shown["tiles"]):
+        name = f'<th scope="row">{escape(shown["rows"][at])}</th>' if shown["rows"] else ""
+        rows.append(f"<tr>{name}{''.join(f'<td>{_tile(tile, shown)}</td>' for tile in row)}</tr>")
+    first = "<td></td>" if shown["rows"] else ""
+    body = "".join(rows)
+    return _scrolled(f'<table class="tiles"><thead>{head}<tr>{first}{over}</tr></thead><tbody>{body}</tbody></table>')
+
+
+def _tile(tile: list[list[Any]], shown: Data) -> str:
+    high, wide = shown["size"]
+    paths = "".join(f'<path style="--v:{shade}" d="{path}"/>' for shade, path in tile)
+    return f'<svg class="tile" viewBox="0 0 {wide} {high}" aria-hidden="true">{paths}</svg>'
+
+
 def upright(shown: Data) -> bool:
     """Whether the names of a grid's columns stand upright: many columns, or long names over a few."""
     names = shown["columns"]
@@ -174,6 +195,7 @@ _BODY: dict[str, Callable[[Data, Data], str]] = {
     "text": _text,
     "formula": _formula,
     "grid": _grid,
+    "tiles": _tiles,
     "links": _links,
     "marks": _marks,
     "table": _table,

@@ -1,6 +1,6 @@
 """A picture as plain data: what is shown, not how it is drawn. Every renderer draws the same numbers.
 
-A picture is a `Grid`, `Links`, `Table`, `Formula`, `Text` or `Marks`, or `Rows`/`Columns` of pictures.
+A picture is a `Grid`, `Tiles`, `Links`, `Table`, `Formula`, `Text` or `Marks`, or `Rows`/`Columns` of pictures.
 Sentences are already in the reader's language here; numbers are not yet rounded.
 """
 
@@ -46,6 +46,23 @@ class Grid(Picture):
     column_axis: str = ""
     digits: int = 2
     heat: bool = True
+
+
+@dataclass(frozen=True)
+class Tiles(Picture):
+    """Many small grids in rows and columns, by their shades alone: the heads of a model, or the steps of a run.
+
+    Attributes:
+        values: (rows, columns, queries, keys) floats, all shaded on one scale; NaN where there is nothing.
+        row_names, column_names: one label a row and a column of tiles.
+        row_axis, column_axis: what rows and columns of tiles are.
+    """
+
+    values: np.ndarray = field(default_factory=lambda: np.zeros((0, 0, 0, 0)))
+    row_names: tuple[str, ...] = ()
+    column_names: tuple[str, ...] = ()
+    row_axis: str = ""
+    column_axis: str = ""
 
 
 @dataclass(frozen=True)

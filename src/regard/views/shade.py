@@ -54,6 +54,11 @@ def shades(values: np.ndarray) -> np.ndarray:
     return np.where(finite, values / (scale or 1.0), np.nan) if values.size else values
 
 
+def tile_shades(values: np.ndarray) -> np.ndarray:
+    """Shades of tiles (rows, columns, queries, keys): one scale for all of them."""
+    return shades(values.reshape(-1, values.shape[-1])).reshape(values.shape) if values.size else values
+
+
 def colour(shade: float, ramp: Ramp) -> str:
     """The colour of a shade −1…1, as `#rrggbb`."""
     low, high = _lab(ramp.low), _lab(ramp.high if shade >= 0 else ramp.negative)

@@ -161,6 +161,37 @@ function walk(data, table, cells, names, readout, words) {
   });
 }
 
+// ---------------------------------------------------------------- tiles
+
+function tiles(data) {
+  const table = make("table", { class: "tiles" });
+  const head = table.createTHead();
+  const axis = (name, sign) => (name ? `${name} ${sign}` : "");
+  head.insertRow().append(
+    make("td", { class: "axis" }, axis(data.row_axis, "↓")),
+    make("td", { class: "axis", colspan: data.columns.length }, axis(data.column_axis, "→")),
+  );
+  const named = data.rows.length > 0;
+  head.insertRow().append(...(named ? [make("td")] : []), ...data.columns.map((name) => make("th", { scope: "col" }, name)));
+  const body = table.createTBody();
+  data.tiles.forEach((row, at) => {
+    const line = body.insertRow();
+    if (named) line.append(make("th", { scope: "row" }, data.rows[at]));
+    line.append(...row.map((tile) => make("td", {}, tileOf(tile, data.size))));
+  });
+  return [make("div", { class: "scroll" }, table)];
+}
+
+function tileOf(tile, [high, wide]) {
+  const svg = shape("svg", { class: "tile", viewBox: `0 0 ${wide} ${high}`, "aria-hidden": "true" });
+  for (const [shade, d] of tile) {
+    const path = shape("path", { d });
+    path.style.setProperty("--v", shade);
+    svg.append(path);
+  }
+  return svg;
+}
+
 // ---------------------------------------------------------------- links
 
 function links(data, words) {
@@ -369,4 +400,4 @@ function run(series, at, data, scale, count) {
   return group;
 }
 
-const BODY = { rows: parts, columns: parts, text, formula, grid, links, table, marks };
+const BODY = { rows: parts, columns: parts, text, formula, grid, tiles, links, table, marks };

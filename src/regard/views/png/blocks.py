@@ -6,13 +6,14 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.mathtext import MathTextParser
 
-from regard.views.picture import Columns, Formula, Grid, Links, Marks, Picture, Rows, Table, Text
+from regard.views.picture import Columns, Formula, Grid, Links, Marks, Picture, Rows, Table, Text, Tiles
 from regard.views.png.fonts import Fonts
 from regard.views.png.grid import grid
 from regard.views.png.links import links
 from regard.views.png.marks import marks
 from regard.views.png.paper import BODY, GAP, INK, MUTED, SMALL, TITLE, Block, beside, measure, paragraph, stacked
 from regard.views.png.table import table
+from regard.views.png.tiles import tiles
 
 _FORMULA = 13.0
 _LEAST = 380.0
@@ -76,6 +77,7 @@ def _columns(picture: Columns, fonts: Fonts, width: float) -> Block:
 
 _DRAWN: dict[type[Picture], Callable[[Any, Fonts, float], Block]] = {
     Grid: grid,
+    Tiles: tiles,
     Links: links,
     Marks: marks,
     Table: table,

@@ -41,15 +41,15 @@ def grid(picture: Grid, fonts: Fonts, width: float) -> Block:
     """Column names on top, row names to the left, each cell shaded, its number inside where there is room."""
     plan = _plan(picture, fonts, width)
     high, wide = picture.values.shape
-    scale = 0.0 if plan.numbered or not picture.heat else 30.0
+    foot = 0.0 if plan.numbered or not picture.heat else 30.0
 
     def paint(axes: Axes, x: float, y: float) -> None:
         _names(axes, x, y, picture, plan, fonts)
         _cells(axes, x + plan.left, y + plan.above, picture, plan, fonts)
-        if scale:
-            _scale(axes, x + plan.left, y + plan.above + high * plan.high + 12, picture, fonts)
+        if foot:
+            scale(axes, x + plan.left, y + plan.above + high * plan.high + 12, picture, fonts)
 
-    return Block(plan.left + wide * plan.wide + plan.beyond, plan.above + high * plan.high + scale, paint)
+    return Block(plan.left + wide * plan.wide + plan.beyond, plan.above + high * plan.high + foot, paint)
 
 
 def _plan(picture: Grid, fonts: Fonts, width: float) -> _Plan:
@@ -142,19 +142,23 @@ def _cells(axes: Axes, x: float, y: float, picture: Grid, plan: _Plan, fonts: Fo
 
 def _tiles(axes: Axes, x: float, y: float, depth: np.ndarray, values: np.ndarray, plan: _Plan) -> None:
     """One tile a cell; hidden cells grey, blank ones an outline."""
-    tints = _tints()[np.nan_to_num(depth * _SHADES + _SHADES).round().astype(int)]
-    tints = np.where(np.isfinite(depth), tints, np.where(np.isinf(values), VEIL, "#ffffff"))
+    inks = np.where(np.isfinite(depth), tints(depth), np.where(np.isinf(values), VEIL, "#ffffff"))
     if not plan.numbered:
         high, wide = depth.shape
         extent = (x, x + wide * plan.wide, y + high * plan.high, y)
-        axes.imshow(to_rgba_array(tints.ravel()).reshape(high, wide, 4), extent=extent, aspect="auto")
+        axes.imshow(to_rgba_array(inks.ravel()).reshape(high, wide, 4), extent=extent, aspect="auto")
         return
     tiles = [
         Rectangle((x + column * plan.wide + 0.75, y + row * plan.high + 0.75), plan.wide - 1.5, plan.high - 1.5)
         for row, column in np.ndindex(depth.shape)
     ]
-    edges = [LINE if tint == "#ffffff" else tint for tint in tints.flat]
-    axes.add_collection(PatchCollection(tiles, facecolors=tints.ravel().tolist(), edgecolors=edges, linewidths=0.5))
+    edges = [LINE if tint == "#ffffff" else tint for tint in inks.flat]
+    axes.add_collection(PatchCollection(tiles, facecolors=inks.ravel().tolist(), edgecolors=edges, linewidths=0.5))
+
+
+def tints(depth: np.ndarray) -> np.ndarray:
+    """The colour of each shade, as `#rrggbb`."""
+    return _tints()[np.nan_to_num(depth * _SHADES + _SHADES).round().astype(int)]
 
 
 @cache
@@ -168,7 +172,7 @@ def _brackets(axes: Axes, x: float, y: float, shape: tuple[int, ...], plan: _Pla
         axes.plot([edge + inward, edge, edge, edge + inward], [y, y, y + high, y + high], color=INK, linewidth=1.1)
 
 
-def _scale(axes: Axes, x: float, y: float, picture: Grid, fonts: Fonts) -> None:
+def scale(axes: Axes, x: float, y: float, picture: Grid, fonts: Fonts) -> None:
     """A bar of the shades with its ends, for grids without numbers."""
     values = picture.values[np.isfinite(picture.values)]
     depth = shades(picture.values)

@@ -10,12 +10,13 @@ from rich.padding import Padding
 from rich.table import Table as Layout
 from rich.text import Text as Line
 
-from regard.views.picture import Columns, Formula, Grid, Links, Marks, Picture, Rows, Table, Text
+from regard.views.picture import Columns, Formula, Grid, Links, Marks, Picture, Rows, Table, Text, Tiles
 from regard.views.signs import prose, wrap
 from regard.views.terminal.grid import grid
 from regard.views.terminal.links import links
 from regard.views.terminal.marks import marks
 from regard.views.terminal.table import table
+from regard.views.terminal.tiles import tiles
 
 _GAP = 3
 
@@ -84,6 +85,7 @@ def natural_width(renderable: RenderableType) -> int:
 
 _DRAWN: dict[type[Picture], Callable[[Any, int, bool], RenderableType]] = {
     Grid: grid,
+    Tiles: tiles,
     Links: links,
     Marks: marks,
     Table: table,
