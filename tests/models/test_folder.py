@@ -69,7 +69,13 @@ def test_a_config_that_lies_is_refused(saved: Path, field: str, lie: object) -> 
     seal(saved)  # a liar who also mends the manifest
     with pytest.raises(BadInput) as caught:
         folder.load(saved)
-    assert caught.value.code in {"config_field", "vocab_mismatch", "weights_mismatch"}
+    assert caught.value.code in {
+        "config_field",
+        "vocab_mismatch",
+        "weights_mismatch",
+        "weights_layers",
+        "model_type_unknown",
+    }
 
 
 @pytest.mark.parametrize("change", ["missing", "unexpected", "shape", "cut", "text"])
@@ -90,7 +96,8 @@ def test_weights_that_do_not_match_are_refused(saved: Path, change: str) -> None
     seal(saved)  # a liar who also mends the manifest
     with pytest.raises(BadInput) as caught:
         folder.load(saved)
-    assert caught.value.code in {"weights_mismatch", "weights_broken"}
+    told = {"missing": "weights_missing", "unexpected": "weights_unexpected", "shape": "weights_mismatch"}
+    assert caught.value.code == told.get(change, "weights_broken")
 
 
 def test_no_folder_and_unknown_names_are_refused(tmp_path: Path) -> None:

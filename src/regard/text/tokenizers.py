@@ -4,7 +4,7 @@ The work is done by Hugging Face's `tokenizers`; a tokenizer is one `tokenizer.j
 head of the token that follows it, so joining the tokens gives back the text exactly.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -13,6 +13,7 @@ from tokenizers import Regex, decoders, models, normalizers, pre_tokenizers, tra
 from tokenizers import Tokenizer as Engine
 
 from regard.core.errors import BadInput
+from regard.text.engine import read_engine
 
 Kind = Literal["bpe", "words", "characters"]
 SPACE = "▁"
@@ -108,18 +109,16 @@ def _engine(kind: Kind) -> Engine:
     return engine
 
 
-def load(path: Path) -> Tokenizer:
+def load(path: Path, rewritten: Callable[[str], str] = lambda text: text) -> Tokenizer:
     """The tokenizer of a `tokenizer.json`.
+
+    Args:
+        rewritten: what to make of the file's content before it is read (another family's order of ids).
 
     Raises:
         BadInput: `tokenizer_broken`: the file is no tokenizer, or not one with our four special tokens.
     """
-    try:
-        engine = Engine.from_file(str(path))
-    except BaseException as error:  # the engine's panics are no Exceptions
-        if isinstance(error, KeyboardInterrupt | SystemExit):
-            raise
-        raise BadInput("tokenizer_broken", path=str(path), reason=str(error).splitlines()[0][:200]) from error
+    engine = read_engine(path, rewritten)
     if tuple(engine.id_to_token(i) for i in range(4)) != SPECIAL:
         raise BadInput("tokenizer_broken", path=str(path), reason=" ".join(SPECIAL))
     return Tokenizer(engine)

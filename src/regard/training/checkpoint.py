@@ -73,7 +73,7 @@ def latest(run: Path) -> tuple[Path | None, list[RegardError]]:
 
 def restore(path: Path, model: Any, optimizers: Sequence[Optimizer]) -> Standing:
     """Put weights and optimizers back as they were at this checkpoint."""
-    model.load_state_dict(load_file(path / folder.WEIGHTS))
+    folder.restore(path, model)
     _restore_optimizers(load_file(path / OPTIMIZER), model, optimizers)
     return Standing(**json.loads((path / STATE).read_text(encoding="utf-8")))
 

@@ -2,7 +2,7 @@
 
 Both begin a target with a zero vector. In `transformers` it is the padding's, in CTranslate2 it is built in, and its
 converter cuts the last row off the vocabulary, which must be the padding's. So padding, our id 0, is the last on disk,
-and every other id is one less; it is the start as well (docs/decisions/0009).
+and every other id is one less; it is the start as well (docs/decisions/0011).
 """
 
 import json
