@@ -11,7 +11,7 @@
     next = softmax(embedding · y + bias)
 
 Sources, targets and logits share one matrix (Press & Wolf 2017). Where the paper leaves a choice, it is Marian's
-(Junczys-Dowmunt et al. 2018), so that `transformers` and CTranslate2 read what is trained here (docs/decisions/0009):
+(Junczys-Dowmunt et al. 2018), so that `transformers` and CTranslate2 read what is trained here (docs/decisions/0011):
 all sines stand before all cosines, and the decoder begins with a zero vector, not with one of a start token.
 """
 
@@ -60,7 +60,7 @@ class TransformerConfig(BaseModel):
     def _fits(self) -> Self:
         """Heads share the width evenly."""
         if self.d_model % self.n_heads:
-            raise ValueError(f"d_model {self.d_model} must be a multiple of n_heads {self.n_heads}")
+            raise ValueError(f"d_model = {self.d_model} ≠ k · {self.n_heads} = k · n_heads")
         return self
 
     @property

@@ -69,7 +69,10 @@ def valid(kind: type[Schema], given: dict[str, Any], base: Schema | None = None)
 
 def _refusal(broken: Any) -> BadInput:
     """Which choice broke which rule, in our words where they are ours to choose."""
-    name, rule = str(broken["loc"][0]), broken["type"]
+    rule = broken["type"]
+    if not broken["loc"]:  # a rule about several choices at once
+        return BadInput("setting_clash", reason=str(broken["ctx"]["error"]))
+    name = str(broken["loc"][0])
     facts = {"name": name, "option": "--" + name.replace("_", "-"), "came": str(broken["input"])[:100]}
     limit = next(iter(broken.get("ctx", {}).values()), None)
     if rule in SIGNS:
