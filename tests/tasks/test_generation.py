@@ -22,7 +22,8 @@ class Letters:
     vocab_size = 31
 
     def __init__(self, start: int | None = None, end: int | None = END) -> None:
-        self.start, self.end, self.unknown = start, end, UNKNOWN
+        self.start, self.unknown = start, UNKNOWN
+        self.ends = () if end is None else (end,)
 
     def encode(self, text: str) -> Encoded:
         ids = [LETTERS.find(sign) if sign in LETTERS else UNKNOWN for sign in text]
@@ -30,6 +31,9 @@ class Letters:
 
     def decode(self, ids: list[int]) -> str:
         return "".join((LETTERS + "$?^")[i] for i in ids)
+
+    def lacking(self, text: str) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(sign for sign in text if sign not in LETTERS))
 
     def tokens(self, ids: list[int]) -> list[str]:
         return [(LETTERS + "$?^")[i] for i in ids]

@@ -122,15 +122,14 @@ class Generator:
     def read(self, text: str, number: int = 1) -> Prompt:
         """A prompt as ids; `number` names it in errors."""
         text = typed(text).text
-        encoded = self.tokenizer.encode(text)
-        begin = self.tokenizer.start if encoded.ids else _first(self.tokenizer.start, self.tokenizer.end)
-        ids = [*([] if begin is None else [begin]), *encoded.ids]
+        start, ends = self.tokenizer.start, self.tokenizer.ends
+        ids = [*([] if start is None else [start]), *self.tokenizer.encode(text).ids] or list(ends[:1])
         if not ids:
             raise BadInput("prompt_empty", name=self.name)
         longest = self.model.config.max_len
         if len(ids) > longest:
             raise BadInput("prompt_too_long", number=number, tokens=len(ids), name=self.name, longest=longest)
-        return Prompt(text, ids, _unknown(text, encoded, self.tokenizer.unknown))
+        return Prompt(text, ids, self.tokenizer.lacking(text))
 
     @property
     def _forbidden(self) -> tuple[int, ...]:
@@ -139,8 +138,7 @@ class Generator:
 
     @property
     def _speaker(self) -> Speaker:
-        ends = () if self.tokenizer.end is None else (self.tokenizer.end,)
-        return Speaker(self.model, self.tokenizer.decode, self.model.config.max_len, ends)
+        return Speaker(self.model, self.tokenizer.decode, self.model.config.max_len, self.tokenizer.ends)
 
     def _made(self, prompt: Prompt, found: Continued, asked: Manners, plan: Manner) -> Continuation:
         score = sum(found.log_probs) / len(found.ids) ** plan.length_penalty
@@ -165,16 +163,6 @@ class Stream:
         plan = asked.manner(generator._forbidden)
         found = yield from stream(generator._speaker, self.prompt.ids, plan)
         self.continuation = generator._made(self.prompt, found, asked, plan)
-
-
-def _first(*ids: int | None) -> int | None:
-    return next((each for each in ids if each is not None), None)
-
-
-def _unknown(text: str, encoded: Any, unknown: int | None) -> tuple[str, ...]:
-    """The characters that became the unknown token, each once."""
-    parts = (text[start:end] for id_, (start, end) in zip(encoded.ids, encoded.offsets, strict=True) if id_ == unknown)
-    return tuple(dict.fromkeys(sign for part in parts for sign in part))
 
 
 def load(name: str | Path) -> Generator:

@@ -27,12 +27,12 @@ class Chances(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    temperature: float | None = Field(None, gt=0, le=100)
-    top_k: int | None = Field(None, ge=1)
-    top_p: float | None = Field(None, gt=0, le=1)
-    min_p: float | None = Field(None, ge=0, le=1)
-    repetition_penalty: float | None = Field(None, gt=0, le=100)
-    seed: int | None = Field(None, ge=0, lt=2**63)
+    temperature: float | None = Field(default=None, gt=0, le=100)
+    top_k: int | None = Field(default=None, ge=1)
+    top_p: float | None = Field(default=None, gt=0, le=1)
+    min_p: float | None = Field(default=None, ge=0, le=1)
+    repetition_penalty: float | None = Field(default=None, gt=0, le=100)
+    seed: int | None = Field(default=None, ge=0, lt=2**63)
 
     def choice(self, *, greedy: bool = False, temperature: float = 1.0, forbidden: tuple[int, ...] = ()) -> Choice:
         """How each token is chosen; at this `temperature` where none was asked for."""
@@ -67,13 +67,13 @@ class Manners(Chances):
         n_best: so many of the search's hypotheses, best first.
     """
 
-    max_tokens: int = Field(200, ge=1, le=10_000_000)
+    max_tokens: int = Field(default=200, ge=1, le=10_000_000)
     greedy: bool = False
-    beam: int = Field(1, ge=1, le=100)
-    length_penalty: float = Field(1.0, ge=-10, le=10)
+    beam: int = Field(default=1, ge=1, le=100)
+    length_penalty: float = Field(default=1.0, ge=-10, le=10)
     stop: tuple[str, ...] = ()
-    samples: int = Field(1, ge=1, le=1000)
-    n_best: int = Field(1, ge=1)
+    samples: int = Field(default=1, ge=1, le=1000)
+    n_best: int = Field(default=1, ge=1)
 
     @property
     def drawn(self) -> bool:
