@@ -7,7 +7,7 @@ def previous_token(weights: np.ndarray) -> np.ndarray:
     """How much a head looks at the token just before: the mean of weights[i, i − 1] over all queries i ≥ 1.
 
     1 where every token looks at the one before it alone. A head that looks at everything before it evenly has
-    the mean of 1 / (i + 1), so 0.5 for two tokens and 0.08 for thirty. The first token has none before it and is left
+    the mean of 1 / (i + 1), so 0.5 for two tokens and 0.10 for thirty. The first token has none before it and is left
     out (Elhage et al. 2021 and Olsson et al. 2022 know such heads as half of an induction circuit).
 
     Args:
