@@ -28,8 +28,8 @@ from regard.core.errors import BadInput
 app = typer.Typer()
 app.command()(lm)
 
-DATA = ("pairs", "validation", "columns", "encoding", "held_out", "tokenizer", "vocab_size", "joined", "epochs")
-DATA = (*DATA, "minutes")
+DATA = ("pairs", "validation", "columns", "encoding", "held_out", "tokenizer", "vocab_size", "joined", "epochs",
+        "minutes")  # fmt: skip
 MODEL = (
     *("attention", "input_feeding", "cell", "d_embedding", "d_model", "n_layers", "dropout"),
     *("n_decoder_layers", "n_heads", "d_ff", "activation", "max_len"),

@@ -18,6 +18,8 @@ LONGEST, SHORTEST = 256, 8
 EPOCHS, FEWEST = 10, 500
 """How often a text is seen, and the fewest steps that teach a small model anything of a short one."""
 
+BYTES = 257
+
 SIZES = ((0, 4, 4, 128), (1_500_000, 6, 6, 192), (5_000_000, 6, 8, 256), (30_000_000, 8, 8, 384))
 """From so many tokens on: layers, heads, width. Larger ones learn such texts by heart, or take days on a processor."""
 
@@ -87,6 +89,13 @@ def with_form(asked: Asked) -> Asked:
     rules = {name: getattr(config, name) for name in ("norm", "positions", "activation", "bias")}
     hidden = {"d_ff": config.hidden} if model.get("d_ff") is None else {}
     return Asked(asked.data, {**rules, **model, **hidden}, asked.run)
+
+
+def refuse_small_vocabulary(data: LmData) -> None:
+    """A byte-level BPE needs every byte, and the end of a text."""
+    if data.tokenizer == "bpe" and data.tokenizer_from is None and (data.vocab_size or BYTES) < BYTES:
+        facts = {"name": "vocab_size", "option": "--vocab-size", "came": str(data.vocab_size)}
+        raise BadInput("setting_bound", **facts, rule=f"≥ {BYTES}")
 
 
 def vocabulary(characters: int) -> int:

@@ -18,6 +18,9 @@ from regard.training.settings import Settings
 
 SIGNS = {"greater_than": ">", "greater_than_equal": "≥", "less_than": "<", "less_than_equal": "≤"}
 
+OPTIONS = {"max_len": "--context"}
+"""Choices whose option has another name."""
+
 Schema = TypeVar("Schema", bound=BaseModel)
 Course = TypeVar("Course", bound=Settings)
 
@@ -73,7 +76,11 @@ def _refusal(broken: Any) -> BadInput:
     if not broken["loc"]:  # a rule about several choices at once
         return BadInput("setting_clash", reason=str(broken["ctx"]["error"]))
     name = str(broken["loc"][0])
-    facts = {"name": name, "option": "--" + name.replace("_", "-"), "came": str(broken["input"])[:100]}
+    facts = {
+        "name": name,
+        "option": OPTIONS.get(name, "--" + name.replace("_", "-")),
+        "came": str(broken["input"])[:100],
+    }
     limit = next(iter(broken.get("ctx", {}).values()), None)
     if rule in SIGNS:
         return BadInput("setting_bound", **facts, rule=f"{SIGNS[rule]} {limit}")

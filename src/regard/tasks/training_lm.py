@@ -10,7 +10,7 @@ import torch
 from regard.models import folder
 from regard.models.gpt import Gpt, GptConfig
 from regard.tasks.cards import lm_card
-from regard.tasks.lm_choices import LmData, settled, vocabulary, with_form
+from regard.tasks.lm_choices import LmData, refuse_small_vocabulary, settled, vocabulary, with_form
 from regard.tasks.run_choices import Asked, drafted, refuse_fleeting
 from regard.tasks.run_folder import carry_out
 from regard.tasks.run_log import RunLog, Tell
@@ -47,6 +47,7 @@ class LanguageModel:
 
     def refuse(self, asked: Asked, data: LmData) -> None:
         drafted(LmSettings, GptConfig, with_form(asked), data.vocab_size or 257)
+        refuse_small_vocabulary(data)
         paths = [*data.text, *(data.validation or ())]
         refuse_fleeting(path for path in paths if str(path) != STDIN)
         keep(paths, self.output)
@@ -69,7 +70,10 @@ class LanguageModel:
 
     def settled(self, asked: Asked, data: LmData, tokenizer: Any, material: Corpus) -> LmSettings:
         tokens = corpus.tokens(material, tokenizer, self.output / TOKENS)
-        return settled(asked, data, tokenizer.vocab_size, tokens)
+        settings = settled(asked, data, tokenizer.vocab_size, tokens)
+        for side in corpus.SIDES:
+            Windows(getattr(tokens, side), settings.model.max_len, side)  # refused here, before the run is begun
+        return settings
 
     def run(
         self, output: Path, settings: LmSettings, tokenizer: Any, material: Corpus, tell: Tell
