@@ -38,6 +38,7 @@ def translate(
     min_p: Annotated[float | None, typer.Option(metavar="X", show_default=False)] = None,
     repetition_penalty: Annotated[float | None, typer.Option(metavar="X", show_default=False)] = None,
     seed: Annotated[int | None, typer.Option(metavar="N", show_default=False)] = None,
+    shortlist: Annotated[str | None, typer.Option(metavar="FILE", show_default=False)] = None,
     alignment: Annotated[str | None, typer.Option(metavar="FILE", show_default=False)] = None,
     picture: Annotated[list[str] | None, typer.Option(metavar="FILE", show_default=False)] = None,
     form: Annotated[str, typer.Option("--format", metavar="text|json")] = "text",
@@ -60,6 +61,9 @@ def translate(
     checked(**how)
     how["seed"] = Chances(seed=seed).seeded() if sample else None  # one for all lines
     translator = load(model)
+    if shortlist is not None:
+        facts = {"count": translator.limit(shortlist, encoding=encoding), "all": translator.tokenizer.vocab_size}
+        print(say("cli.shortlisted", **facts), file=sys.stderr)
     if (alignment or paths) and not translator.model.sites:
         raise BadInput("no_attention", name=translator.name)
     how["look"] = bool(form == "json" or alignment or paths)
@@ -106,18 +110,16 @@ def _translated(translator: Any, lines: Iterator[Any], size: int, how: dict[str,
         with counting(len(chunk), say("cli.translating", first=first, last=after - 1)) as done:
             found = translator.translate([line.text for line in chunk], **how, done=done)
         for number, line, each in zip(range(first, after), chunk, found, strict=True):
-            _notice(number, line, each)
+            _notice(number, line, each, translator.longest)
             yield each
         print(end="", flush=True)
         first = after
 
 
-def _notice(number: int, line: Any, each: Any) -> None:
+def _notice(number: int, line: Any, each: Any, longest: int) -> None:
     """What was not read of a line."""
-    from regard.tasks.translation import LONGEST
-
     if each.unread:
-        print(say("cli.tokens_cut", line=number, read=LONGEST), file=sys.stderr)
+        print(say("cli.tokens_cut", line=number, read=longest), file=sys.stderr)
     elif line.cut:
         facts = {"line": number, "read": len(line.text), "characters": line.characters}
         print(say("cli.line_cut", **facts), file=sys.stderr)

@@ -1,7 +1,9 @@
 """Sentences in, sentences out: batches texts by length, searches or draws, and puts the results back in order."""
 
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -9,6 +11,7 @@ from torch import Tensor
 from regard.core.protocols import Decoder
 from regard.generation.choosing import Choice, chance
 from regard.generation.search import Hypothesis, Rules, moved, search
+from regard.generation.shortlist import Shortlisted
 from regard.generation.writing import Line, write
 from regard.text.batches import in_order, padded
 from regard.text.doctor import tidy
@@ -16,6 +19,16 @@ from regard.text.tokenizers import END, PAD, START, UNKNOWN, Encoded, Tokenizer
 
 MAX_SOURCE = 500
 """Longest source read, in tokens; what is longer is cut, and said so."""
+
+
+def longest(model: Any) -> int:
+    """How many tokens of a source this model reads, without its end."""
+    return min(MAX_SOURCE, _most(model) - 1)
+
+
+def _most(model: Any) -> int:
+    """How many tokens it can read or write at all; an RNN any number."""
+    return int(getattr(getattr(model, "config", None), "max_len", sys.maxsize))
 
 
 @dataclass(frozen=True)
@@ -74,6 +87,7 @@ def translate(
     *,
     batch_tokens: int = 2000,
     done: Callable[[int], None] | None = None,
+    only: Sequence[int] | None = None,
 ) -> list[Translated]:
     """Translate each text; the list has one entry a text, in their order.
 
@@ -81,9 +95,11 @@ def translate(
         how: rules of a search, or draws.
         batch_tokens: budget of a batch: sentences × longest × hypotheses of each.
         done: told how many more sentences are finished, as they are.
+        only: ids that alone may be written, besides the special ones; None for all.
     """
+    model = model if only is None else Shortlisted(model, only)
     encoded = tokenizer.encode_batch([tidy(text) for text in texts])
-    read = [e.first(MAX_SOURCE) for e in encoded]
+    read = [e.first(longest(model)) for e in encoded]
     found = _found(model, [[*e.ids, END] if e.ids else [] for e in read], how, batch_tokens, done)
     return [
         Translated(source, _outputs(hypotheses, tokenizer), len(whole.ids) - len(source.ids))
@@ -105,9 +121,9 @@ def _found(
     for group in in_order([len(sources[i]) for i in full], tokens=max(1, batch_tokens // each)):
         rows = [full[i] for i in group]
         batch = torch.from_numpy(padded([sources[i] for i in rows], PAD)).to(_device(model))
-        limits = [2 * len(sources[i]) + 10 for i in rows]
+        limits = [min(2 * len(sources[i]) + 10, _most(model)) for i in rows]
         for row, hypotheses in zip(rows, _batch(model, batch, limits, how), strict=True):
-            found[row] = hypotheses
+            found[row] = [model.widened(h) for h in hypotheses] if isinstance(model, Shortlisted) else hypotheses
         if done:
             done(len(rows))
     return found
@@ -132,4 +148,5 @@ def _score(line: Line, how: Draws) -> float:
 
 
 def _device(model: Decoder) -> torch.device:
+    model = model.model if isinstance(model, Shortlisted) else model
     return next(model.parameters()).device if isinstance(model, torch.nn.Module) else torch.device("cpu")

@@ -1,10 +1,13 @@
 """A trace as a picture: what `Translation`, the command line, Python and notebooks show of it."""
 
+from dataclasses import replace
 from html import escape
 
 import numpy as np
 
 from regard.core.errors import BadInput
+from regard.core.protocols import Site
+from regard.inspection.alignment import aligned
 from regard.inspection.trace import Check, Sequence, Trace
 from regard.language import current, say
 from regard.text.scripts import unspaced
@@ -20,12 +23,23 @@ def picture(trace: Trace, lang: str | None = None) -> Picture:
     Raises:
         BadInput: `no_attention`: the model looks at nothing.
     """
-    if not trace.sites:
+    found = aligned(trace)
+    if found is None:
         raise BadInput("no_attention", name=trace.model)
     source, sources = shown_words(trace.sequences["source"])
     target, targets = shown_words(trace.sequences["target"])
-    weights = to_words(trace.weights(), sources, targets)
-    return alignment(source, target, weights, check=stamp(trace.check, lang), lang=lang)
+    drawn = alignment(
+        source, target, to_words(found.weights, sources, targets), check=stamp(trace.check, lang), lang=lang
+    )
+    return replace(drawn, reading=drawn.reading + whose(found.site, lang))
+
+
+def whose(site: Site, lang: str | None = None) -> str:
+    """Which of many heads a picture shows; nothing where there is one."""
+    if site.n_heads == 1:
+        return ""
+    between = say("views.between_sentences", lang)
+    return between + say("views.mean_of_heads", lang, n_heads=site.n_heads, layer=site.layer, address=site.address)
 
 
 def stamp(check: Check, lang: str | None = None) -> str:

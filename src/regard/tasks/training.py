@@ -2,10 +2,12 @@
 
 import json
 import os
+import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from regard.core.errors import BadInput
 from regard.core.files import write_whole
 from regard.generation.sentences import rules, translate
 from regard.models import folder
@@ -101,6 +103,8 @@ class Translation:
         asked = _suited(asked)
         draft = _drafted(asked, tokenizer.vocab_size)
         examples = Examples(material.training.source, material.training.target, tokenizer)
+        _refuse_long(draft, examples)
+        _refuse_long(draft, Examples(material.validation.source, material.validation.target, tokenizer))
         per_epoch = examples.batches_per_epoch(draft.batch_tokens)
         return chosen_for(asked, draft, -(-per_epoch // draft.accumulate), data.epochs)
 
@@ -138,6 +142,18 @@ def _suited(asked: Asked) -> Asked:
 def _drafted(asked: Asked, vocab_size: int) -> TranslationSettings:
     config, _ = MODELS[asked.model.get("model_type", "regard-rnn")]
     return drafted(TranslationSettings, config, asked, vocab_size)
+
+
+def _refuse_long(settings: TranslationSettings, examples: Examples) -> None:
+    """A pair that the model could not read whole is told before any training.
+
+    Raises:
+        BadInput: `pair_length`.
+    """
+    most = getattr(settings.model, "max_len", sys.maxsize)
+    longest = max(max(map(len, examples.source), default=0), max(map(len, examples.target), default=1) - 1)
+    if longest > most:
+        raise BadInput("pair_length", came=longest, most=most)
 
 
 class Judge:

@@ -11,8 +11,9 @@ from regard.core.attend import STEPS
 from regard.core.errors import BadInput
 from regard.core.nearest import one_of
 from regard.generation.search import Rules
-from regard.generation.sentences import MAX_SOURCE, NEVER_WRITTEN, Draws, Output, Translated, rules, translate
+from regard.generation.sentences import NEVER_WRITTEN, Draws, Output, Translated, longest, rules, translate
 from regard.inspection import record as recording
+from regard.inspection.alignment import aligned
 from regard.inspection.trace import Sequence as Side
 from regard.inspection.trace import Trace
 from regard.models import catalogue, folder
@@ -22,15 +23,13 @@ from regard.tasks.manners import Chances, option
 from regard.tasks.run_choices import valid
 from regard.text.doctor import tidy
 from regard.text.lines import typed
+from regard.text.shortlist import pieces
 from regard.text.tokenizers import END, SPACE, SPECIAL, START, Encoded, Tokenizer
 from regard.text.words import pharaoh, strongest, to_words, token_groups, word_groups
 from regard.views.picture import Picture
 
 WIDEST, STEEPEST, MOST = 100, 10.0, 1000
 """The largest beam, the largest length penalty either way, and the most samples of a sentence."""
-
-LONGEST = MAX_SOURCE
-"""How many tokens of a sentence are read."""
 
 
 @dataclass(frozen=True)
@@ -56,8 +55,12 @@ class Translation:
 
     @property
     def weights(self) -> np.ndarray | None:
-        """(target tokens, source tokens), each target's weights sum to 1; None for a model without attention."""
-        return self.trace.weights() if self.trace and self.trace.sites else None
+        """(target tokens, source tokens), each target's sum to 1, of many heads their mean: see `inspection.alignment`.
+
+        None for a model without attention.
+        """
+        found = aligned(self.trace) if self.trace else None
+        return found.weights if found else None
 
     @property
     def alignment(self) -> str:
@@ -119,6 +122,9 @@ class Translator:
     def __init__(self, loaded: folder.Loaded) -> None:
         self.model, self.tokenizer = loaded.model, loaded.tokenizer
         self.name, self.fingerprint = loaded.name, loaded.fingerprint
+        self.only: list[int] | None = None
+        self.longest = longest(self.model)
+        """How many tokens of a sentence are read."""
 
     def translate(
         self,
@@ -142,9 +148,14 @@ class Translator:
             return self.translate([texts], look=look, done=done, **how)[0]
         plan, n_best = checked(**how), how.get("n_best", 1)
         read = [typed(text).text for text in texts]
-        found = translate(self.model, self.tokenizer, read, plan, done=done)
+        found = translate(self.model, self.tokenizer, read, plan, done=done, only=self.only)
         seed = plan.seed if isinstance(plan, Draws) else None
         return [self._made(text, each, look, n_best, seed) for text, each in zip(read, found, strict=True)]
+
+    def limit(self, shortlist: str | Path, *, encoding: str = "utf-8") -> int:
+        """From now on write only with the pieces that occur in this file of target text; how many they are."""
+        self.only = pieces(shortlist, self.tokenizer, encoding=encoding)
+        return len(self.only)
 
     def record(self, source: str, target: str, *, keep: Sequence[str] = ("weights",)) -> Trace:
         """What the model attends to when it writes `target` for `source`."""
