@@ -7,6 +7,8 @@ import pytest
 from asking import ask, refused
 
 from regard.models import catalogue, folder
+from regard.models.gpt import Gpt, llama
+from regard.text import prose_tokenizers
 from toy import tokenizer, translator
 
 CARD = """---
@@ -51,6 +53,18 @@ def test_json_lists_them_as_they_are(shelf: Path) -> None:
     assert told[0]["bytes"] == sum(path.stat().st_size for path in (shelf / "backwards").iterdir())
 
 
+def test_a_language_model_is_listed_by_what_it_was_measured_by(shelf: Path) -> None:
+    tokenizer = prose_tokenizers.train(["the cat"], kind="characters")
+    card = "---\nregard:\n  languages: English\n  bits_per_byte: 2.13\n  measured_on: 11 lines\n---\n"
+    model = Gpt(llama(vocab_size=tokenizer.vocab_size, d_model=8, n_layers=1, n_heads=2))
+    folder.save(shelf / "tales", model, tokenizer, card)
+    line = ask("models").out.splitlines()[2]
+    assert line.startswith("tales ")
+    assert all(figure in line for figure in ("English", "llama", "2.13", "11 lines"))
+    told = json.loads(ask("models", "--format", "json").out)
+    assert [each["kind"] for each in told] == ["translation", "translation", "generation"]
+
+
 def test_a_card(shelf: Path, reverser: Path) -> None:
     assert ask("models", "backwards").out == CARD
     assert json.loads(ask("models", "backwards", "--format", "json").out) == {
@@ -80,5 +94,5 @@ def test_the_models_of_this_package_are_listed_with_their_scores() -> None:
     told = json.loads(ask("models", "--format", "json").out)
     for each in told:
         assert each["bytes"] <= 10_000_000
-        assert each["bleu"] > 0
+        assert each["bleu" if each["kind"] == "translation" else "bits_per_byte"] > 0
         assert ask("models", each["name"]).out.startswith("---")

@@ -26,5 +26,5 @@ def models(
         print(json.dumps(found, ensure_ascii=False))
         return
     for each in found:
-        print(say("cli.models_line", **{**each, "megabytes": f"{each['bytes'] / 1e6:.1f}"}))
+        print(say(f"cli.models_{each['kind']}", **{**each, "megabytes": f"{each['bytes'] / 1e6:.1f}"}))
     print(say("cli.models_hint"))

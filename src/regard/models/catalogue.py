@@ -12,6 +12,9 @@ from regard.core.errors import BadInput
 from regard.core.nearest import nearest
 
 BEST, CONFIG, CARD = "best", "config.json", "README.md"
+TRANSLATORS = ("regard-rnn", "marian")
+DEFAULTS = {"translation": "en-fr", "generation": "tiny-gpt"}
+"""The bundled model that is meant where none is named."""
 
 
 def names() -> list[str]:
@@ -43,15 +46,20 @@ def card(name: str) -> str:
 
 
 def listed() -> list[dict[str, Any]]:
-    """Each bundled model: its name, kind, attention, size in bytes, and the scores that its card states."""
+    """Each bundled model: its name, kind, type, attention, size in bytes, and what its card states beside."""
     return [_described(name) for name in names()]
 
 
 def _described(name: str) -> dict[str, Any]:
     config = json.loads((_shelf() / name / CONFIG).read_text(encoding="utf-8"))
     stated = yaml.safe_load(card(name).split("---")[1])["regard"]
-    size = sum(path.stat().st_size for path in (_shelf() / name).iterdir())
-    return {"name": name, "type": config["model_type"], "attention": config["attention"], "bytes": size, **stated}
+    facts = {
+        "kind": "translation" if config["model_type"] in TRANSLATORS else "generation",
+        "type": config["model_type"],
+        "attention": config.get("attention", "multi-head"),
+        "bytes": sum(path.stat().st_size for path in (_shelf() / name).iterdir()),
+    }
+    return {"name": name, **facts, **stated}
 
 
 def _shelf() -> Path:

@@ -109,7 +109,7 @@ def _with_weights(form: Form, config: Any, weights: Weights) -> nn.Module:
     n_layers, tensors = config.n_layers, len(weights.entries)
     if n_layers > tensors:
         raise BadInput("weights_layers", path=str(weights.folder), n_layers=n_layers, tensors=tensors)
-    with torch.device("meta"):
+    with torch.device("meta"), _Undrawn():
         model = form.build(config)
     found = _tensors(form, config, weights, model.state_dict())
     with _Undrawn():  # really built, for the tables that no file holds: waves, rates
@@ -121,8 +121,13 @@ def _with_weights(form: Form, config: Any, weights: Weights) -> nn.Module:
 class _Undrawn(TorchFunctionMode):
     """Weights that are about to be replaced are not drawn first: no time, and no random number, is spent on them."""
 
+    DRAWING = ("normal_", "uniform_", "kaiming_uniform_", "xavier_uniform_", "ones_", "zeros_")
+
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        return args[0] if func in (torch.Tensor.normal_, torch.Tensor.uniform_) else func(*args, **(kwargs or {}))
+        named = kwargs or {}
+        if getattr(func, "__name__", None) in self.DRAWING:
+            return args[0] if args else named["tensor"]
+        return func(*args, **named)
 
 
 def _tensors(form: Form, config: Any, weights: Weights, ours: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:

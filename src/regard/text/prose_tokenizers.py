@@ -13,7 +13,6 @@ from typing import Any, Literal
 from tokenizers import Regex, decoders, models, pre_tokenizers, trainers
 from tokenizers import Tokenizer as Engine
 
-from regard.core.errors import BadInput
 from regard.text.engine import read_engine
 from regard.text.tokenizers import Encoded
 
@@ -123,21 +122,6 @@ def load(path: Path, ends: Sequence[int] = ()) -> ProseTokenizer:
         BadInput: `tokenizer_absent`, `tokenizer_broken`.
     """
     return ProseTokenizer(read_engine(path), ends)
-
-
-def from_merges(vocab: Path, merges: Path) -> ProseTokenizer:
-    """The byte-level BPE of two files: ids by token (JSON), and pairs to join, the first first, as GPT-2's.
-
-    Raises:
-        BadInput: `tokenizer_broken`.
-    """
-    try:
-        engine, _ = _bytes(0)
-        engine.model = models.BPE.from_file(str(vocab), str(merges))
-        engine.add_special_tokens([END])
-    except Exception as error:
-        raise BadInput("tokenizer_broken", path=str(vocab), reason=str(error).splitlines()[0][:200]) from error
-    return ProseTokenizer(engine)
 
 
 def _special(engine: Engine) -> dict[int, Any]:

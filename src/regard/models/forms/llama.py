@@ -77,6 +77,8 @@ class Llama(Foreign):
         if self.hidden_size % self.num_attention_heads:
             heads = self.num_attention_heads
             raise ValueError(f"hidden_size {self.hidden_size} % num_attention_heads {heads} ≠ 0")
+        if (size := self.head_dim or self.hidden_size // self.num_attention_heads) % 2:
+            raise ValueError(f"head_dim {size} % 2 ≠ 0")
         if self.attention_bias != self.mlp_bias:
             raise ValueError(f"attention_bias {self.attention_bias} ≠ mlp_bias {self.mlp_bias}")
         return self
