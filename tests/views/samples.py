@@ -3,7 +3,7 @@
 import numpy as np
 
 from regard.views.alignment import alignment
-from regard.views.picture import Columns, Formula, Grid, Links, Marks, Rows, Series, Table, Text
+from regard.views.picture import Columns, Formula, Grid, Links, Marks, Rows, Series, Table, Text, Tiles
 
 SOURCE = ("the", "black", "cat", "ate", "the", "mouse", ".")
 TARGET = ("le", "chat", "noir", "a", "mangé", "la", "souris", ".", "</s>", "x", "y")
@@ -43,6 +43,14 @@ MARKS = Marks(
     ),
 )
 TABLE = Table(head=("model", "sentences", "BLEU"), rows=(("en-fr", 412, 48.2), ("退貨 <b>", 91, -3.05)), digits=2)
+TILES = Tiles(
+    title="Tiles",
+    values=np.stack([[weights(3, 5, seed) for seed in range(2)], [weights(3, 5, seed) for seed in (5, 7)]]),
+    row_names=("layer 0", "退貨 <b>"),
+    column_names=("0", "100"),
+    row_axis="head",
+    column_axis="step",
+)
 EVERYTHING = Rows(
     title="Everything",
     reading="A reading.\nOf two lines.",
@@ -58,6 +66,10 @@ EVERYTHING = Rows(
         Links(top=SOURCE, bottom=TARGET, links=((0, 0, 0.91), (4, 1, 0.05))),
         MARKS,
         TABLE,
+        TILES,
     ),
 )
-EMPTY = (Grid(), Links(), Marks(), Table(), Formula(), Text(), Rows(), Columns(), Rows(parts=(Rows(), Columns())))
+EMPTY = (
+    *(Grid(), Tiles(), Links(), Marks(), Table(), Formula(), Text(), Rows(), Columns()),
+    Rows(parts=(Rows(), Columns())),
+)

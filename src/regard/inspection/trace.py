@@ -110,7 +110,12 @@ class Trace:
         for site in self.sites:
             if site.layer == layer and wanted in (None, site.part, site.address.split(".")[0]):
                 return site
-        raise BadInput("no_site", part=part or "–", layer=layer, sites=", ".join(s.address for s in self.sites) or "–")
+        raise BadInput(
+            "no_site",
+            part=wanted or next((site.part for site in self.sites), "–"),
+            layer=layer,
+            sites=", ".join(s.address for s in self.sites) or "–",
+        )
 
     def save(self, path: Path | str) -> None:
         """Write the trace to one safetensors file, whole or not at all."""
