@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from regard.core.errors import BadInput
 from regard.models import folder
 from regard.models.gpt import Gpt, GptConfig
 from regard.tasks.cards import lm_card
@@ -48,6 +49,8 @@ class LanguageModel:
     def refuse(self, asked: Asked, data: LmData) -> None:
         drafted(LmSettings, GptConfig, with_form(asked), data.vocab_size or 257)
         refuse_small_vocabulary(data)
+        if data.tokenizer_from is not None and not data.tokenizer_from.exists():
+            raise BadInput("file_missing", path=str(data.tokenizer_from))
         paths = [*data.text, *(data.validation or ())]
         refuse_fleeting(path for path in paths if str(path) != STDIN)
         keep(paths, self.output)
