@@ -110,6 +110,18 @@ def test_a_validation_file_leaves_the_rest_whole(tmp_path: Path) -> None:
     assert found.bytes == {"training": 5, "validation": 5}
 
 
+@pytest.mark.parametrize("start", [None, 5])
+def test_each_document_stands_between_its_start_and_its_end(tmp_path: Path, start: int | None) -> None:
+    """As the tokenizers of other models have them; ours have no start."""
+    (tmp_path / "a.jsonl").write_text('{"text": "ab"}\n{"text": ""}\n{"text": "c"}\n')
+    tokenizer = prose_tokenizers.train(["abc"], kind="characters", vocab_size=11)
+    tokenizer.start = start
+    found = corpus.tokens(Corpus([tmp_path / "a.jsonl"], held_out=0.01), tokenizer, tmp_path / "tokens")
+    a, b, c = (tokenizer.encode(sign).ids[0] for sign in "abc")
+    first, end = [] if start is None else [start], tokenizer.end
+    assert found.training.tolist() == [*first, a, b, end, *first, end, *first, c, end]
+
+
 def test_ids_take_as_many_bytes_as_they_need(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("a" * 40)
     small = corpus.tokens(Corpus([tmp_path / "a.txt"]), byte_level(), tmp_path / "small")

@@ -90,9 +90,8 @@ class Training:
             self.bar.update(self.task, note=say(f"training.{self.kind}note", **note))
         elif time.monotonic() - self.said > PLAIN_EVERY:
             self.said = time.monotonic()
-            left = _clock(facts["seconds_left"])
-            said = f"training.{self.kind}progress"
-            self._line(say(said, step=facts["step"], steps=self.steps, left=left, **note))
+            note["left"] = _clock(facts["seconds_left"])
+            self._line(say(f"training.{self.kind}progress", step=facts["step"], steps=self.steps, **note))
 
     def _opening(self, facts: dict[str, Any], chosen: dict[str, Any]) -> None:
         raise NotImplementedError

@@ -24,9 +24,12 @@ _PIECE, _MOST = 2**18, 2**20  # characters that are cut into tokens at once
 
 
 class Cutter(Protocol):
-    """What is asked of a tokenizer here. `end` is the id between documents, None where there is none."""
+    """What is asked of a tokenizer here: `start` and `end` are the ids around a document, None where there is none."""
 
-    vocab_size: int
+    @property
+    def vocab_size(self) -> int: ...
+
+    start: int | None
     end: int | None
 
     def encode_batch(self, texts: Sequence[str]) -> Sequence[Any]: ...
@@ -176,13 +179,15 @@ def _cut(corpus: Corpus, tokenizer: Cutter) -> tuple[dict[str, np.ndarray], int]
 
 
 def _ids(corpus: Corpus, path: Path, tokenizer: Cutter) -> tuple[np.ndarray, int]:
-    """All ids of a file, with the end between documents, and how many documents it has."""
+    """All ids of a file, each document with its start and end, and how many documents it has."""
     kind = np.uint16 if tokenizer.vocab_size <= 2**16 else np.uint32
     parts, documents = [np.zeros(0, kind)], 0
-    end = [] if tokenizer.end is None else [tokenizer.end]
+    begin, end = ([] if id_ is None else [id_] for id_ in (tokenizer.start, tokenizer.end))
+    before = begin
     for group in _groups(corpus.read(path)):
         for piece, encoded in zip(group, tokenizer.encode_batch([piece.text for piece in group]), strict=True):
-            parts.append(np.asarray(encoded.ids + (end if piece.last else []), dtype=kind))
+            parts.append(np.asarray([*before, *encoded.ids, *(end if piece.last else [])], dtype=kind))
+            before = begin if piece.last else []
             documents += piece.last
     return np.concatenate(parts), documents
 
@@ -202,7 +207,9 @@ def _groups(pieces: Iterable[Piece]) -> Iterator[list[Piece]]:
 
 
 def _bytes(ids: np.ndarray, tokenizer: Cutter) -> int:
-    """How many bytes of UTF-8 these ids stand for; the end between documents is none."""
+    """How many bytes of UTF-8 these ids stand for; starts and ends are none."""
     step = 2**16
     parts = (ids[at : at + step].tolist() for at in range(0, len(ids), step))
-    return sum(len(tokenizer.decode(i for i in part if i != tokenizer.end).encode()) for part in parts)
+    return sum(
+        len(tokenizer.decode(i for i in part if i not in (tokenizer.start, tokenizer.end)).encode()) for part in parts
+    )
