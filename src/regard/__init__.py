@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from regard.core.attend import attend, steps
     from regard.core.fused import fused
     from regard.tasks.loading import load
+    from regard.tasks.occurrences import occurrences
 
 # Each public name and the module it lives in.
 _HOME = {
@@ -24,11 +25,12 @@ _HOME = {
     "masks": "regard.core.masks",
     "scorers": "regard.core.scorers",
     "load": "regard.tasks.loading",
+    "occurrences": "regard.tasks.occurrences",
 }
 
 _ROOMS = ("masks", "scorers")  # modules of small things, public as they are
 
-__all__ = ["__version__", "attend", "fused", "load", "masks", "scorers", "steps"]
+__all__ = ["__version__", "attend", "fused", "load", "masks", "occurrences", "scorers", "steps"]
 
 speak_with(say)
 

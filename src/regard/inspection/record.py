@@ -7,7 +7,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from regard.core.attend import STEPS
 from regard.core.errors import Failure
 from regard.core.protocols import Site
 from regard.core.tap import tapped
@@ -18,6 +17,9 @@ TOLERANCE = 1e-4
 """How far a recorded tensor may be from the model's own, in fp32."""
 
 KEPT = ("weights",)
+VECTORS = ("embedded", "positioned", "states")
+"""What the vectors themselves are called under a tap: words alone, with their positions, after each layer."""
+
 _CHECKED = ("weights", "value", "context")
 
 
@@ -58,7 +60,7 @@ def record(
         sequences: of a GPT {"read": the text}; of a translator `teacher_forced(source, target, start)`, where query i
             of the cross-attention is the position that predicts target token i.
         name, fingerprint: who the model is.
-        keep: the steps of `core.attend.STEPS` to keep.
+        keep: the steps of `core.attend.STEPS` to keep, and of `VECTORS`.
 
     Raises:
         Failure: `trace_check`: what was recorded is not what the model computes.
@@ -78,8 +80,8 @@ def record(
     sites = tuple(model.sites)
     seen = {key: _whole(key, each) for key, each in parts.items()}
     check = _checked(sites, seen, logits, untouched)
-    wanted = (f"{site.address}/{step}" for site in sites for step in STEPS if step in keep)
-    return Trace(name, fingerprint, dict(sequences), sites, {key: _per_head(seen[key]) for key in wanted}, check)
+    kept = {key: _per_head(tensor) for key, tensor in seen.items() if key.rpartition("/")[2] in keep}
+    return Trace(name, fingerprint, dict(sequences), sites, kept, check)
 
 
 def _whole(key: str, parts: list[Tensor]) -> Tensor:
