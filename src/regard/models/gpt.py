@@ -57,11 +57,11 @@ class GptConfig(BaseModel):
     def _fits(self) -> Self:
         """Head counts that divide."""
         if self.d_head is None and self.d_model % self.n_heads:
-            raise ValueError(f"d_model {self.d_model} must be a multiple of n_heads {self.n_heads}")
+            raise ValueError(f"d_model = {self.d_model} ≠ k · {self.n_heads} = k · n_heads")
         if self.n_heads % (self.n_kv_heads or self.n_heads):
-            raise ValueError(f"n_heads {self.n_heads} must be a multiple of n_kv_heads {self.n_kv_heads}")
+            raise ValueError(f"n_heads = {self.n_heads} ≠ k · {self.n_kv_heads} = k · n_kv_heads")
         if self.positions == "rotary" and self.head_size % 2:
-            raise ValueError(f"rotary positions need an even d_head; it is {self.head_size}")
+            raise ValueError(f"rotary: d_head = {self.head_size} ≠ 2 · k")
         return self
 
     @property
