@@ -1,6 +1,6 @@
 # The one door. Each target makes what it needs by itself: a private environment in .venv, once.
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench constraints
+.PHONY: help run test check bench compare constraints
 
 # Settings of the user's own shell must not reach the project's Python.
 unexport PYTHONPATH PYTHONHOME PYTHONOPTIMIZE PYTHONWARNINGS MYPYPATH
@@ -26,6 +26,7 @@ help:
 	@echo 'make test    the tests (ARGS="-k masks" for some)'
 	@echo 'make check   format, lint, types, tests: what CI runs'
 	@echo 'make bench   the measurements behind every claim of speed or quality (ARGS="throughput" for one)'
+	@echo 'make compare every attention and the Transformer in the same time (hours; goes on where it was stopped)'
 
 run: $(ready)
 	@mkdir -p out
@@ -47,6 +48,9 @@ check: $(ready)
 
 bench: $(ready)
 	@.venv/bin/python benchmarks $(ARGS)
+
+compare: $(ready)
+	@.venv/bin/python benchmarks/comparison.py $(ARGS)
 
 # After a change of dependencies: writes down the versions that are installed here (run it when the tests have passed).
 constraints: $(ready)

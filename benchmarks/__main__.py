@@ -1,6 +1,7 @@
 """`make bench`: the measurements behind every claim of speed or quality, one after another, each in its own process.
 
-`make bench ARGS="NAME …"` runs those alone. A measurement is a file beside this; its first line says what it measures.
+`make bench ARGS="NAME …"` runs those alone; the comparison, which takes hours, only runs by its name. A
+measurement is a file beside this; its first line says what it measures.
 """
 
 import ast
@@ -9,6 +10,8 @@ import sys
 from pathlib import Path
 
 MEASUREMENTS = {path.stem: path for path in sorted(Path(__file__).parent.glob("[a-z]*.py"))}
+
+LONG = ("comparison",)
 
 
 def about(path: Path) -> str:
@@ -21,7 +24,7 @@ def main(names: list[str]) -> int:
         print(f"bench: no measurement {' '.join(unknown)}; there are: {', '.join(MEASUREMENTS)}", file=sys.stderr)
         return 2
     worst = 0
-    for name in names or MEASUREMENTS:
+    for name in names or [name for name in MEASUREMENTS if name not in LONG]:
         print(f"\n{name}: {about(MEASUREMENTS[name])}", flush=True)
         worst = subprocess.run([sys.executable, str(MEASUREMENTS[name])]).returncode or worst
     return worst

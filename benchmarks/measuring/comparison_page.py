@@ -1,0 +1,110 @@
+"""The comparison as a page: a table, the scores by length, and one picture, from the figures of its runs."""
+
+from collections.abc import Callable, Sequence
+from statistics import fmean
+from typing import Any
+
+from regard.views import markdown
+from regard.views.lengths import by_length
+from regard.views.picture import Marks, Picture, Rows, Series, Table
+
+Result = dict[str, Any]
+Kinds = dict[str, list[Result]]
+"""The results of each kind, one a seed."""
+
+HEAD = (
+    "model",
+    "seeds",
+    "parameters",
+    "BLEU",
+    "chrF",
+    "training tokens/s",
+    "sentences/s, greedy",
+    "sentences/s, beam 5",
+)
+
+
+def by_kind(results: Sequence[Result], order: Sequence[str]) -> Kinds:
+    """The results in this order of kinds; those without any are left out."""
+    found = {name: [each for each in results if each["name"] == name] for name in order}
+    return {name: sorted(each, key=lambda r: r["seed"]) for name, each in found.items() if each}
+
+
+def page(results: Sequence[Result], order: Sequence[str], facts: dict[str, Any]) -> str:
+    """The whole page, in Markdown."""
+    kinds = by_kind(results, order)
+    parts = [
+        "# Which attention translates best in the same time?",
+        _told(results, facts),
+        "![BLEU of each model, mean and range over the seeds](images/comparison.svg)",
+        markdown.render(table(kinds)).strip(),
+        "Figures are means over the seeds, with the lowest and the highest in brackets.",
+        "## By length of the source",
+        markdown.render(lengths(kinds).parts[0]).strip(),
+        "The figures of every run: [comparison.json](comparison.json). Again: `make compare` (hours).",
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _told(results: Sequence[Result], facts: dict[str, Any]) -> str:
+    seeds = sorted({each["seed"] for each in results})
+    first = results[0]
+    return (
+        f"Every model learns from the same {first['pairs']:,} pairs with the same tokenizer, for {first['minutes']:g} "
+        f"minutes of one processor core's time (not of the clock, so other work on the machine takes nothing away), "
+        f"with seeds {', '.join(map(str, seeds))}; then it translates {first['judged']:,} pairs that none has seen. "
+        f"Its learning rate rises and falls with the share of that time. In {first['precision']}, on "
+        f"{facts['processor']}, torch {facts['torch']}, {facts['date']}. Speeds are of one core as well. "
+        f"BLEU: `{first['signatures']['bleu']}`, beam 5."
+    )
+
+
+def table(kinds: Kinds) -> Table:
+    """A row a kind."""
+    columns: list[tuple[str, Callable[[Result], float], int]] = [
+        ("bleu", lambda r: r["bleu"], 1),
+        ("chrf", lambda r: r["chrf"], 1),
+        ("training", lambda r: r["training"]["tokens_a_second"], 0),
+        ("greedy", lambda r: r["sentences_a_second"]["1"], 1),
+        ("beam", lambda r: r["sentences_a_second"]["5"], 1),
+    ]
+    rows = [
+        (
+            name,
+            len(found),
+            f"{found[0]['parameters']:,}",
+            *(_spread([pick(r) for r in found], n) for _, pick, n in columns),
+        )
+        for name, found in kinds.items()
+    ]
+    return Table(head=HEAD, rows=tuple(rows))
+
+
+def _spread(values: list[float], digits: int) -> str:
+    mean, low, high = (f"{value:,.{digits}f}" for value in (fmean(values), min(values), max(values)))
+    return mean if len(values) == 1 else f"{mean} ({low}–{high})"
+
+
+def lengths(kinds: Kinds) -> Rows:
+    """BLEU by length of the source, means over the seeds."""
+    scores: dict[str, dict[str, dict[str, float]]] = {}
+    for name, found in kinds.items():
+        buckets = zip(*(each["by_length"] for each in found), strict=True)
+        scores[name] = {
+            each[0]["source_words"]: {"BLEU": fmean(row["bleu"] for row in each)}
+            for each in buckets
+            if all(row["bleu"] is not None for row in each)
+        }
+    counts = {row["source_words"]: row["pairs"] for row in next(iter(kinds.values()))[0]["by_length"]}
+    return by_length(scores, counts=counts, lang="en")
+
+
+def picture(kinds: Kinds) -> Picture:
+    """BLEU of each kind, with half the range over the seeds, above BLEU by length."""
+    bleu = [[each["bleu"] for each in found] for found in kinds.values()]
+    middle = tuple((min(row) + max(row)) / 2 for row in bleu)
+    series = Series(
+        name="BLEU", x=tuple(kinds), y=middle, kind="points", errors=tuple((max(row) - min(row)) / 2 for row in bleu)
+    )
+    marks = Marks(title="BLEU: from the lowest to the highest seed", series=(series,), y_axis="BLEU", digits=1)
+    return Rows(parts=(marks, lengths(kinds).parts[1]))
