@@ -91,4 +91,5 @@ def _kind(value: Any) -> str:
     """What JSON calls it."""
     if value is None or isinstance(value, bool):
         return json.dumps(value)
-    return {list: "array", dict: "object", str: "string"}.get(type(value), "number")
+    names: dict[type, str] = {list: "array", dict: "object", str: "string"}
+    return names.get(type(value), "number")
