@@ -30,7 +30,7 @@ def test_heads_are_told_apart_by_a_slow_twin() -> None:
 
 def test_a_single_token_has_none_before_it_and_an_oblong_is_refused() -> None:
     assert np.isnan(previous_token(np.ones((2, 1, 1)))).all()
-    with pytest.raises(ValueError, match="3 queries, 5 keys"):
+    with pytest.raises(ValueError, match=r"\(3, 5\)"):
         previous_token(np.zeros((3, 5)))
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from torch import nn
 
 from regard.core.errors import BadInput, Failure
 from regard.inspection import record as recording
@@ -191,3 +192,17 @@ def test_a_resume_cannot_watch_something_else(run: Path, tmp_path: Path) -> None
     with pytest.raises(BadInput) as caught:
         train_lm(tmp_path / "run", Asked(run={"watch": "dog"}), quiet, resume=True)
     assert (caught.value.code, caught.value.facts["name"]) == ("resume_differs", "watch")
+
+
+def test_a_model_in_training_is_recorded_without_dropout(run: Path, tmp_path: Path) -> None:
+    """Before the first step the model stands as it was made, ready to train."""
+    watch, loaded = watcher(tmp_path, run, [])
+    for part in loaded.model.modules():
+        if isinstance(part, nn.Dropout):
+            part.p = 0.5
+    for step in (5, 10):
+        loaded.model.train(step == 5)
+        watch(loaded.model, step, {})
+    one, other = watched(tmp_path).values()
+    for key, tensor in one.tensors.items():
+        np.testing.assert_array_equal(tensor, other.tensors[key])

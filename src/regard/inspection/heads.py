@@ -21,7 +21,7 @@ def previous_token(weights: np.ndarray) -> np.ndarray:
     """
     values = np.asarray(weights, dtype=np.float64)
     if values.shape[-2] != values.shape[-1]:
-        raise ValueError(f"{values.shape[-2]} queries, {values.shape[-1]} keys")
+        raise ValueError(f"weights: {values.shape}")
     before = np.diagonal(values, offset=-1, axis1=-2, axis2=-1)
     return np.asarray(before.mean(-1) if before.shape[-1] else np.full(values.shape[:-2], np.nan))
 

@@ -53,7 +53,7 @@ class Occurrences:
         """A row a stage, a column a pair of occurrences."""
         names = told_apart((self.word,) * len(self.places))
         pairs = list(combinations(range(len(names)), 2))
-        rows = [
+        rows: list[tuple[str | int | float, ...]] = [
             (_stage(stage, lang), *(float(values[pair]) for pair in pairs)) for stage, values in self.similarity.items()
         ]
         return Table(
