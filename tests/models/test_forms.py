@@ -57,7 +57,8 @@ def written(place: Path, mix: str = "gpt2", kind: str = "bpe") -> Path:
 @pytest.mark.parametrize("mix", list(MIXES))
 def test_what_we_write_opens_in_transformers(tmp_path: Path, mix: str, kind: str) -> None:
     path = written(tmp_path, mix, kind)
-    theirs, tokenizer = AutoModelForCausalLM.from_pretrained(path), AutoTokenizer.from_pretrained(path)
+    theirs: Any = AutoModelForCausalLM.from_pretrained(path)
+    tokenizer = AutoTokenizer.from_pretrained(path)
     ours = generation.load(path)
     model, _ = made(mix, kind)
     ids = torch.randint(0, model.config.vocab_size, (3, 61), generator=torch.Generator().manual_seed(7))
@@ -74,17 +75,14 @@ def test_what_we_write_opens_in_transformers(tmp_path: Path, mix: str, kind: str
 
 
 THEIRS: dict[str, Any] = {
-    "gpt2": lambda **more: GPT2LMHeadModel(
-        GPT2Config(
-            vocab_size=283, n_positions=61, n_embd=21, n_layer=2, n_head=3, bos_token_id=0, eos_token_id=0, **more
-        )
-    ),
-    "llama": lambda **more: LlamaForCausalLM(
-        LlamaConfig(
-            **{"vocab_size": 283, "max_position_embeddings": 61, "hidden_size": 28, "num_hidden_layers": 2},
+    "gpt2": (GPT2LMHeadModel, GPT2Config, {"n_positions": 61, "n_embd": 21, "n_layer": 2, "n_head": 3}),
+    "llama": (
+        LlamaForCausalLM,
+        LlamaConfig,
+        {
+            **{"max_position_embeddings": 61, "hidden_size": 28, "num_hidden_layers": 2},
             **{"num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 6, "intermediate_size": 31},
-            **{"bos_token_id": 0, "eos_token_id": 0, **more},
-        )
+        },
     ),
 }
 FOREIGN: list[tuple[str, dict[str, Any]]] = [
@@ -99,7 +97,8 @@ FOREIGN: list[tuple[str, dict[str, Any]]] = [
 def foreign(place: Path, family: str, **more: Any) -> tuple[Path, Any]:
     """A folder that transformers wrote, with a tokenizer of ours."""
     torch.manual_seed(11)
-    model = THEIRS[family](**more).eval()
+    architecture, config, sizes = THEIRS[family]
+    model = architecture(config(**{"vocab_size": 283, "bos_token_id": 0, "eos_token_id": 0, **sizes, **more})).eval()
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(torch.randn_like(parameter) * 0.1)

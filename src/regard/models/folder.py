@@ -106,10 +106,8 @@ def _config(form: Form, fields: Fields, path: Path) -> Any:
 
 def _with_weights(form: Form, config: Any, weights: Weights) -> nn.Module:
     """The model of a config with the weights of a file; nothing large is built before all sizes are compared."""
-    n_layers, tensors = config.n_layers, len(weights.entries)
-    if n_layers > tensors:
-        raise BadInput("weights_layers", path=str(weights.folder), n_layers=n_layers, tensors=tensors)
-    with torch.device("meta"), _Undrawn():
+    weights.refuse_far(config.n_layers, config.d_model)
+    with _Shapes():
         model = form.build(config)
     found = _tensors(form, config, weights, model.state_dict())
     with _Undrawn():  # really built, for the tables that no file holds: waves, rates
@@ -130,10 +128,21 @@ class _Undrawn(TorchFunctionMode):
         return func(*args, **named)
 
 
+class _Shapes(_Undrawn):
+    """Parameters without memory. Not the device `meta` for all: what is computed there loads torch's whole compiler."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        named = {**(kwargs or {}), "device": "meta"} if func is torch.empty else kwargs
+        if func is torch.cat:
+            return torch.empty(sum(len(part) for part in args[0]), *args[0][0].shape[1:], device="meta")
+        return args[0] if func is torch.Tensor.roll else super().__torch_function__(func, types, args, named)
+
+
 def _tensors(form: Form, config: Any, weights: Weights, ours: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     """The tensors of a file under our names, every one accounted for."""
-    empty = {name: torch.empty(tensor.shape, device="meta") for name, tensor in ours.items()}
-    expected = shapes(form.write_tensors(empty, config))
+    with _Shapes():
+        empty = {name: torch.empty(tensor.shape) for name, tensor in ours.items()}
+        expected = shapes(form.write_tensors(empty, config))
     names: dict[str, str] = {}
     for theirs in weights.entries:
         if (name := form.known(theirs, config)) in names:

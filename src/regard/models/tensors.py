@@ -37,6 +37,18 @@ class Weights:
         digests = [sha256(path) for path in self.files]
         return digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
 
+    def refuse_far(self, n_layers: int, d_model: int) -> None:
+        """Refuse a config whose model would be of another order of size, before even its outline is made.
+
+        Raises:
+            BadInput: `weights_layers`, `weights_width`.
+        """
+        path, tensors = str(self.folder), len(self.entries)
+        if n_layers > tensors:
+            raise BadInput("weights_layers", path=path, n_layers=n_layers, tensors=tensors)
+        if not any(d_model in shape for _, shape, _ in self.entries.values()):
+            raise BadInput("weights_width", path=path, d_model=d_model)
+
     def refuse_unless(self, expected: Mapping[str, Shape], names: Mapping[str, str]) -> None:
         """Hold every tensor against what a config makes of it. `names`: as expected → as in the file.
 
