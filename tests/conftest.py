@@ -24,8 +24,21 @@ def reverser(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The run of a model that reverses words nearly without a fault; the workers of one test run share it."""
     from trained import trained_once  # imports regard, so not before the hook
 
-    base = tmp_path_factory.getbasetemp()
-    return trained_once((base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "reverser")
+    return trained_once(shared_place(tmp_path_factory) / "reverser")
+
+
+@pytest.fixture(scope="session")
+def transformer_reverser(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same of a Transformer."""
+    from trained import GENTLY, TRANSFORMER, trained_once
+
+    return trained_once(shared_place(tmp_path_factory) / "transformer_reverser", TRANSFORMER, **GENTLY)
+
+
+def shared_place(factory: pytest.TempPathFactory) -> Path:
+    """A folder that the workers of one test run share."""
+    base = factory.getbasetemp()
+    return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
 
 
 @pytest.fixture(scope="session")

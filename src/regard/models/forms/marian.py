@@ -127,7 +127,7 @@ def files(config: TransformerConfig, tokenizer: Tokenizer) -> dict[str, Fields]:
         },
         GENERATION: {
             **{**start, "suppress_tokens": sorted((id_ - 1) % config.vocab_size for id_ in (PAD, UNKNOWN, START))},
-            **{"num_beams": 5, "length_penalty": 1.0, "early_stopping": False, "renormalize_logits": True},
+            **{"num_beams": 5, "length_penalty": 1.0, "early_stopping": False},
             "max_length": min(512, config.max_len),
         },
         TOKENIZER_CONFIG: {
