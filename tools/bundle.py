@@ -14,6 +14,8 @@ from pathlib import Path
 import torch
 
 from regard.models import folder
+from regard.models.rnn import RnnConfig
+from regard.models.transformer import TransformerConfig
 from regard.tasks.evaluation import Evaluation, evaluate
 from regard.tasks.translation import load
 from regard.text.pairs import read_pairs
@@ -33,18 +35,18 @@ regard:
   chrf: {chrf:.2f}
 ---
 
-# {name}: English → French, an RNN translator {with_attention}
+# {name}: English → French, {kind}
 
 {about}
 
 | | |
 |---|---|
-| architecture | bidirectional {cell} encoder, {cell} decoder, width {d_model}, embeddings of {d_embedding} shared by source, target and output; attention `{attention}` |
+| architecture | {architecture} |
 | parameters | {parameters:,}, stored in 16 bits |
 | data | {pairs:,} English–French sentence pairs of Tatoeba (tatoeba.org, by way of manythings.org/anki), CC BY 2.0 FR; and a tenth as many made by joining two of them |
 | command | `{command}` |
 | seed | {seed} |
-| time | {minutes} minutes on one core of a shared two-core machine (AVX2, fp32), its twin training on the other core |
+| time | {minutes} minutes on {machine} |
 | BLEU | {bleu:.2f} (`{bleu_signature}`) |
 | chrF | {chrf:.2f} (`{chrf_signature}`) |
 
@@ -52,7 +54,7 @@ Scores are of beam search (5) on 1,435 Tatoeba pairs kept out of training (`rega
 this folder. By length of the source:
 
 {lengths}
-
+{elsewhere}
 ## Weak spots
 
 - It knows short everyday sentences. On long ones, on names, numbers and rare words it is often wrong, and it does not
@@ -67,21 +69,47 @@ The weights are under CC BY 2.0 (as the sentences are). Sentences: the contribut
 manythings.org/anki.
 """
 
+RNN = "bidirectional {cell} encoder, {cell} decoder, width {d_model}, embeddings of {d_embedding} shared by source, target and output; attention `{attention}`"
+TRANSFORMER = (
+    "encoder and decoder of {n_layers} layers each, width {d_model}, {n_heads} heads of {d_head}, feed-forward layers of {hidden} ({activation}), "
+    "norms after each part, sinusoidal positions; one matrix shared by source, target and output"
+)
+
+MACHINES = {
+    "fp32": "one core of a shared two-core machine (AVX2, fp32), its twin training on the other core",
+    "bf16": "about half a core of a busy two-core machine (AMX, bf16)",
+}
+
+ELSEWHERE = """
+## In other programs
+
+The folder is in Marian's form. `transformers` opens it as it is (`MarianMTModel`, `AutoTokenizer`; its beams end with the ids
+of `regard translate`), and CTranslate2's own converter takes it: `ct2-transformers-converter --model FOLDER --output_dir OUT`.
+"""
+
 ABOUT = {
     "dot": (
-        "with attention",
+        "an RNN translator with attention",
         "For each word it writes, the decoder looks at all encoder states anew (Bahdanau et al. 2015; Luong et al. 2015). "
         "Its twin `en-fr-fixed` has the same parameters, data and steps, but only the encoder's final state.",
         "Its attention is one reading of where it looked. It is not made to be a word alignment, and is often spread "
         "or early on function words.",
     ),
     "none": (
-        "without attention",
+        "an RNN translator without attention",
         "The decoder is handed the encoder's final state at every word, and nothing else: the bottleneck of 2014. It is "
         "here to be compared with its twin `en-fr`, which differs in attention alone.",
         "It loses the thread of sentences of ten words and more; that is what it is here to show. Its weights were "
         "trained while dropout did not yet reach the state that is handed over (it reached the states that `en-fr` "
         "looks at); the command gives slightly other weights since.",
+    ),
+    "transformer": (
+        "a Transformer",
+        "Nothing but attention between tokens (Vaswani et al. 2017): every source word looks at the whole source, every "
+        "word that is written at those before it and at the source, with several heads in every layer. The same "
+        "sentences as `en-fr`, which is an RNN with attention.",
+        "It has many patterns, and no one of them is a word alignment. What `regard translate` shows is the mean over "
+        "the heads of the last but one layer of the decoder: one reading of where it looked.",
     ),
 }
 
@@ -105,18 +133,19 @@ def card(run: Path, name: str, found: Evaluation) -> str:
     facts, report = (json.loads((run / f).read_text(encoding="utf-8")) for f in ("run.json", "data.json"))
     settings, model = facts["settings"], facts["settings"]["model"]
     seconds = [json.loads(line).get("seconds", 0) for line in (run / "metrics.jsonl").read_text().splitlines()]
-    with_attention, about, weak = ABOUT[model["attention"]]
-    parameters = sum(p.numel() for p in folder.load(SHELF / name).model.parameters())
+    built = folder.load(SHELF / name).model
+    kind, about, weak = ABOUT[model.get("attention", "transformer")]
     return CARD.format(
-        **{k: model[k] for k in ("d_model", "d_embedding", "attention")},
         name=name,
-        cell=model["cell"].upper(),
-        with_attention=with_attention,
+        kind=kind,
         about=about,
         weak=weak,
-        parameters=parameters,
+        architecture=architecture(built.config),
+        machine=MACHINES[settings["precision"]],
+        elsewhere="" if "attention" in model else ELSEWHERE,
+        parameters=sum(p.numel() for p in built.parameters()),
         pairs=report["kept"],
-        command=command(facts, name),
+        command=command(facts, built.config, name),
         seed=settings["seed"],
         minutes=round(max(seconds) / 60),
         bleu=found.overall.bleu,
@@ -127,14 +156,25 @@ def card(run: Path, name: str, found: Evaluation) -> str:
     )
 
 
-def command(facts: dict, name: str) -> str:
+def architecture(config: RnnConfig | TransformerConfig) -> str:
+    """What the model is made of, in a line."""
+    if isinstance(config, RnnConfig):
+        return RNN.format(**config.model_dump() | {"cell": config.cell.upper()})
+    more = {"hidden": config.hidden, "d_head": config.d_model // config.n_heads}
+    return TRANSFORMER.format(**config.model_dump() | more)
+
+
+def command(facts: dict, config: RnnConfig | TransformerConfig, name: str) -> str:
     """The command that gives these weights again, at the same number of threads."""
-    settings = facts["settings"]
-    attention = "" if settings["model"]["attention"] == "dot" else f" --attention {settings['model']['attention']}"
-    return (
-        f"regard train translation --pairs train.tsv --validation valid.tsv --joined {facts['data']['joined']}{attention}"
-        f" --steps {settings['steps']} --threads {settings['threads']} --output runs/{name}"
-    )
+    settings, words = facts["settings"], ["regard train translation --pairs train.tsv --validation valid.tsv"]
+    words += [f"--joined {facts['data']['joined']}"]
+    words += ["--model transformer"] if isinstance(config, TransformerConfig) else []
+    for field, kind in type(config).model_fields.items():
+        value = getattr(config, field)
+        if value != kind.default and field not in ("vocab_size", "model_type"):
+            words.append(f"--{field.replace('_', '-')} {value}")
+    words += [f"--steps {settings['steps']} --threads {settings['threads']} --output runs/{name}"]
+    return " ".join(words)
 
 
 def lengths(found: Evaluation) -> str:
