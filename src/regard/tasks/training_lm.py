@@ -9,6 +9,7 @@ import torch
 
 from regard.core.errors import BadInput
 from regard.models import folder
+from regard.models.forms import form_of
 from regard.models.gpt import Gpt, GptConfig
 from regard.tasks.cards import lm_card
 from regard.tasks.lm_choices import LmData, refuse_small_vocabulary, settled, vocabulary, with_form
@@ -47,7 +48,7 @@ class LanguageModel:
     probe = staticmethod(text_probe)
 
     def refuse(self, asked: Asked, data: LmData) -> None:
-        drafted(LmSettings, GptConfig, with_form(asked), data.vocab_size or 257)
+        form_of(drafted(LmSettings, GptConfig, with_form(asked), data.vocab_size or 257).model)
         refuse_small_vocabulary(data)
         if data.tokenizer_from is not None and not data.tokenizer_from.exists():
             raise BadInput("file_missing", path=str(data.tokenizer_from))
