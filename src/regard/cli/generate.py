@@ -36,6 +36,7 @@ def generate(
     n_best: Annotated[int, typer.Option(metavar="N")] = 1,
     length_penalty: Annotated[float, typer.Option(metavar="X")] = 1.0,
     stop: Annotated[list[str] | None, typer.Option(metavar="TEXT", show_default=False)] = None,
+    weights: Annotated[str, typer.Option(metavar="fp32|bf16|int8")] = "fp32",
     form: Annotated[str, typer.Option("--format", metavar="text|json")] = "text",
     text: Annotated[bool, typer.Option("--text")] = False,
     encoding: Annotated[str, typer.Option(metavar="NAME")] = "utf-8",
@@ -51,7 +52,7 @@ def generate(
     how |= {"repetition_penalty": repetition_penalty, "samples": samples, "n_best": n_best}
     how |= {"stop": [_unescaped(each) for each in stop or []]}
     how["seed"] = manners(**how).seeded()
-    generator = load(model)
+    generator = load(model, weights=weights)
     one = form == "text" and beam == samples == 1 and (len(prompts or []) == 1 or _typed(prompts, source))
     texts = openings(prompts or [], source, field=field, as_text=text, encoding=encoding)
     shown = _streamed(generator, texts, how) if one else _together(generator, texts, how, form)

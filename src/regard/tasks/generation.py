@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
 from regard.core.errors import BadInput
+from regard.core.nearest import one_of
 from regard.generation.continuing import Continued, Manner, Speaker, continued, stream
 from regard.generation.writing import Ended
 from regard.models import catalogue, folder
 from regard.models.gpt import Gpt
+from regard.models.weights import KINDS, lighten
 from regard.tasks.manners import Manners, manners
 from regard.text.lines import typed
 
@@ -165,13 +167,18 @@ class Stream:
         self.continuation = generator._made(self.prompt, found, asked, plan)
 
 
-def load(name: str | Path) -> Generator:
+def load(name: str | Path, *, weights: str = "fp32") -> Generator:
     """A language model: a bundled name, a model folder, or the folder of a training run (its best model).
 
+    Args:
+        weights: `fp32`, or for speed `bf16` or `int8`: see `models.weights`.
+
     Raises:
-        BadInput: `not_a_generator`: the model is of another family.
+        BadInput: `not_a_generator`: the model is of another family; `weights_kernel`: not on this processor.
     """
+    kind = one_of(weights, KINDS, "--weights")
     loaded = folder.load(catalogue.find(str(name)), Path(name).name)
     if not isinstance(loaded.model, Gpt):
         raise BadInput("not_a_generator", name=loaded.name)
+    lighten(loaded.model, kind)
     return Generator(loaded)

@@ -1,0 +1,126 @@
+"""Lighter weights: whole numbers by hand, sums that are exact, a token that does not feel its batch."""
+
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from regard.core.errors import BadInput
+from regard.models import weights
+from regard.models.gpt import Gpt, gpt2, llama
+from regard.models.weights import Bf16, Int8, lighten, quantised
+
+FORMS = {
+    "gpt2": gpt2(vocab_size=37, max_len=29, d_model=34, n_layers=3, n_heads=2),
+    "llama": llama(vocab_size=37, max_len=29, d_model=24, n_layers=2, n_heads=6, n_kv_heads=3, d_ff=41, tied=False),
+}
+ERROR = {"bf16": 0.02, "int8": 0.03}
+
+
+def drawn(*shape: int, seed: int = 3) -> torch.Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+def gpt(form: str, kind: str = "fp32") -> Any:
+    torch.manual_seed(5)
+    model = Gpt(FORMS[form]).eval()
+    with torch.no_grad():
+        for each in model.parameters():
+            each.mul_(4.0)
+    lighten(model, kind)
+    return model
+
+
+def test_a_row_by_hand() -> None:
+    whole, scale = quantised(torch.tensor([[0.5, -2.54, 0.013, 0.0], [0.0, 0.0, 0.0, 0.0]]))
+    assert whole.tolist() == [[25, -127, 1, 0], [0, 0, 0, 0]]
+    assert float(scale[0]) == pytest.approx(0.02)
+
+
+def test_the_largest_of_each_row_comes_back_and_no_number_is_further_off_than_half_a_step() -> None:
+    rows = drawn(7, 23)
+    whole, scale = quantised(rows)
+    assert (whole.abs().amax(1) == 127).all()
+    assert ((whole * scale - rows).abs() <= scale / 2 * 1.001).all()
+
+
+@torch.inference_mode()
+def test_int8_is_the_exact_product_of_the_rounded_numbers() -> None:
+    """Against float64, where every sum of whole numbers is exact."""
+    x, weight, bias = drawn(5, 19), drawn(13, 19, seed=4), drawn(13, seed=5)
+    (a, a_scale), (b, b_scale) = quantised(x), quantised(weight)
+    exact = (a.double() @ b.double().T) * a_scale.double() * b_scale.double().T + bias
+    torch.testing.assert_close(Int8(weight, bias)(x).double(), exact, atol=1e-6, rtol=1e-6)
+    torch.testing.assert_close(Int8(weight, None)(x).double(), exact - bias, atol=1e-6, rtol=1e-6)
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize(("make", "error"), [(Bf16, 0.006), (Int8, 0.02)])
+def test_a_product_is_near_and_each_row_is_what_it_is_alone(make: type[nn.Module], error: float) -> None:
+    x, weight, bias = drawn(3, 7, 67), drawn(43, 67, seed=4), drawn(43, seed=5)
+    light, exact = make(weight, bias), nn.functional.linear(x, weight, bias)
+    found = light(x)
+    assert found.shape == (3, 7, 43)
+    assert 0 < float((found - exact).norm() / exact.norm()) < error
+    assert torch.equal(light(x[1:2, 3:4]), found[1:2, 3:4])
+    loud = x.clone()
+    loud[0] *= 1000  # another token's size changes nothing
+    assert torch.equal(light(loud)[1:], found[1:])
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("kind", ["bf16", "int8"])
+def test_a_gpt_says_nearly_the_same(form: str, kind: str) -> None:
+    ids = torch.tensor([[5, 7, 11, 13, 17, 19]])
+    exact, light = gpt(form)(ids), gpt(form, kind)
+    found = light(ids)
+    assert found.dtype == torch.float32
+    assert 0 < float((found - exact).norm() / exact.norm()) < ERROR[kind]
+    state, said = light.start(ids[:, :2]), []
+    for id_ in ids[0, 2:]:
+        logits, state = light.step(state, id_[None])
+        said.append(logits)
+    torch.testing.assert_close(torch.cat(said), found[0, 2:], atol=0.1, rtol=0.02)
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("form", FORMS)
+def test_no_linear_layer_is_left_and_what_is_joined_is_what_each_would_be(form: str) -> None:
+    light, plain = gpt(form, "int8"), gpt(form)
+    assert not [name for name, each in light.named_modules() if type(each) is nn.Linear]
+    assert light.to_logits is not None
+    assert torch.equal(light.embedding.weight, plain.embedding.weight)
+    x = drawn(2, 3, FORMS[form].d_model)
+    for name in ("to_value", "to_query", "to_key"):
+        layer = getattr(plain.layers[1].attention, name)
+        expected = Int8(layer.weight, layer.bias)(x)
+        assert torch.equal(getattr(light.layers[1].attention, name)(x), expected)
+        other = x + 1
+        assert not torch.equal(getattr(light.layers[1].attention, name)(other), expected)
+
+
+def test_fp32_changes_nothing() -> None:
+    model = gpt("gpt2")
+    before = list(model.modules())
+    lighten(model, "fp32")
+    assert list(model.modules()) == before
+
+
+def test_a_processor_that_cannot_is_said_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither a kernel that is not there nor one whose sums overflow is taken."""
+
+    class Missing(nn.Module):
+        def __init__(self, weight: torch.Tensor, bias: None) -> None:
+            raise AttributeError
+
+    class Overflowing(Int8):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return super().forward(x).clamp(max=2.0**15)
+
+    for kernel in (Missing, Overflowing):
+        monkeypatch.setattr(weights, "Int8", kernel)
+        with pytest.raises(BadInput) as caught:
+            gpt("gpt2", "int8")
+        assert caught.value.code == "weights_kernel"
