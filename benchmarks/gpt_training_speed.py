@@ -35,7 +35,7 @@ SIZES = {
 }
 ASKED = {"4 × 128": {NANO: 1.5, HAND: 2.0}, "6 × 384": {NANO: 2.7, HAND: 3.2}}
 WORK = 40_000
-"""Tokens of a peer's turn at the small size; the large one takes a step or two."""
+"""Tokens of a peer's turn."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -61,12 +61,13 @@ def _asked(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--sizes", nargs="+", choices=SIZES, default=list(SIZES))
     parser.add_argument("--dropout", type=float, help="of all, in place of nanoGPT's (0 and 0.2)")
     parser.add_argument("--batch", type=int, help="windows a step, in place of nanoGPT's (12 and 64)")
+    parser.add_argument("--steps", type=int, help="of each peer in a round; else about 40,000 tokens")
     parser.add_argument("--quick", action="store_true", help="a step each, to see that it runs")
     asked = parser.parse_args(arguments)
     if asked.processor_time and asked.threads != 1:
         parser.error("--processor-time is of one thread: --threads 1")
     if asked.quick:
-        asked.rounds, asked.batch = 1, 2
+        asked.rounds, asked.batch, asked.steps = 1, 2, 1
     return asked
 
 
@@ -83,7 +84,7 @@ def _measured(asked: argparse.Namespace, sizes: NanoSizes, settings: NanoSetting
 def _peers(asked: argparse.Namespace, path: Path, sizes: NanoSizes, settings: NanoSettings) -> dict[str, Turn]:
     """All peers, each in its own process."""
     tokens = settings.batch * sizes.max_len
-    steps = 1 if asked.quick else max(1, WORK // tokens)
+    steps = asked.steps or max(1, WORK // tokens)
     clock = time.process_time if asked.processor_time else time.perf_counter
     start = partial(apart, work, asked.threads, steps, tokens, clock)
     ours = partial(settings_of, sizes, settings, threads=asked.threads)

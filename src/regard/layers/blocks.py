@@ -7,6 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import gelu, linear, relu, silu
 
+from regard.layers.dropout import Dropout
+
 Norm = Literal["layer", "rms"]
 Activation = Literal["gelu", "gelu_exact", "relu", "swish", "swiglu"]
 
@@ -53,7 +55,7 @@ class PreNorm(nn.Module):
 
     def __init__(self, norm: nn.Module, dropout: float) -> None:
         super().__init__()
-        self.norm, self.dropout = norm, nn.Dropout(dropout)
+        self.norm, self.dropout = norm, Dropout(dropout)
 
     def forward(self, x: Tensor, f: Callable[[Tensor], Tensor]) -> Tensor:
         return x + self.dropout(f(self.norm(x)))

@@ -26,6 +26,7 @@ from regard.core.protocols import Site
 from regard.core.tap import active, at
 from regard.layers.attention import Turn, multi_head
 from regard.layers.blocks import Activation, FeedForward, Norm, PreNorm, initialise, norm, tied_head
+from regard.layers.dropout import Dropout
 from regard.layers.positions import Learned, Nowhere, OneHot, Positions, Rotary, Sinusoidal
 
 
@@ -157,7 +158,7 @@ class Gpt(nn.Module):
         self.layers = nn.ModuleList(Block(config) for _ in range(config.n_layers))
         self.norm = norm(config.norm, config.d_model, config.norm_eps)
         self.to_logits = None if config.tied else nn.Linear(config.d_model, config.vocab_size, bias=False)
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
         initialise(self, n_residuals=2 * config.n_layers)
 
     @property

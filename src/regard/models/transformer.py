@@ -30,6 +30,7 @@ from regard.core.protocols import Site
 from regard.core.tap import Tap, active, at
 from regard.layers.attention import multi_head
 from regard.layers.blocks import FeedForward, PostNorm, norm
+from regard.layers.dropout import Dropout
 from regard.layers.positions import Sinusoidal
 from regard.text.tokenizers import PAD, START
 
@@ -151,7 +152,7 @@ class Transformer(nn.Module):
         self.encoder = nn.ModuleList(EncoderLayer(config) for _ in range(config.n_layers))
         self.decoder = nn.ModuleList(DecoderLayer(config) for _ in range(config.decoder_layers))
         self.head_bias = nn.Parameter(torch.zeros(config.vocab_size))
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
         _initialise(self)
 
     @property
