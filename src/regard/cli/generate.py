@@ -101,7 +101,7 @@ def _summed_up(generator: Any, shown: Iterator[Any], certain: bool) -> None:
     start, tokens, seed, told = time.monotonic(), 0, None, set()
     for each in shown:
         tokens, seed = tokens + len(each.ids), each.seed
-        told |= {say("cli.signs_unknown", signs=" ".join(each.unknown))} if each.unknown else set()
+        told |= {say("cli.signs_unknown", signs=_escaped(" ".join(each.unknown)))} if each.unknown else set()
         told |= {say("cli.context_full", longest=generator.model.config.max_len)} if each.ended == "context" else set()
     if sys.stderr.isatty():
         seconds = time.monotonic() - start
@@ -113,8 +113,10 @@ def _summed_up(generator: Any, shown: Iterator[Any], certain: bool) -> None:
 
 def _harmless(text: str) -> str:
     """On a terminal, signs that would command it are escaped: a model may write any."""
-    if not sys.stdout.isatty():
-        return text
+    return _escaped(text) if sys.stdout.isatty() else text
+
+
+def _escaped(text: str) -> str:
     return "".join(sign if sign.isprintable() or sign in "\n\t" else repr(sign)[1:-1] for sign in text)
 
 
