@@ -109,7 +109,7 @@ ABOUT = {
         "word that is written at those before it and at the source, with several heads in every layer. The same "
         "sentences as `en-fr`, which is an RNN with attention.",
         "It has many patterns, and no one of them is a word alignment. What `regard translate` shows is the mean over "
-        "the heads of the last but one layer of the decoder: one reading of where it looked.",
+        "the heads of the last layer of the decoder: one reading of where it looked.",
     ),
 }
 
