@@ -12,9 +12,11 @@ import pytest
 import torch
 from asking import PROGRAM, ask, refused
 
+import regard
 from regard.models import folder
 from regard.models.gpt import Gpt, gpt2
-from regard.tasks.generation import load
+from regard.tasks.generation import Generator, load
+from regard.tasks.translation import Translator
 from regard.text import prose_tokenizers
 
 KEYS = ["prompt", "text", "tokens", "ids", "log_probs", "ended", "score", "seed"]
@@ -127,6 +129,11 @@ def test_lighter_weights(model: Path, weights: str) -> None:
     exact, light = (told("a", "--model", model, "--greedy", "--weights", each)[0] for each in ("fp32", weights))
     assert light["log_probs"] != exact["log_probs"]
     assert light["log_probs"][0] == pytest.approx(exact["log_probs"][0], abs=0.1)  # type: ignore[index]
+
+
+def test_one_door_opens_each_family(model: Path) -> None:
+    assert isinstance(regard.load(model), Generator)
+    assert isinstance(regard.load("en-fr"), Translator)
 
 
 # Bad input
