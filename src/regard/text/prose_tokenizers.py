@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from tokenizers import Regex, decoders, models, pre_tokenizers, trainers
+from tokenizers import Regex, decoders, models, pre_tokenizers, processors, trainers
 from tokenizers import Tokenizer as Engine
 
 from regard.text.engine import read_engine
@@ -91,6 +91,17 @@ def train(texts: Iterable[str], *, kind: Kind = "bpe", vocab_size: int = 4096) -
     engine, trainer = (_bytes if kind == "bpe" else _characters)(vocab_size)
     engine.train_from_iterator(texts, trainer)
     return ProseTokenizer(engine)
+
+
+def opening(tokenizer: ProseTokenizer) -> ProseTokenizer:
+    """The same tokenizer, for models that learnt many short documents: every text begins where a document ends.
+
+    >>> opening(train(["a poem"], kind="characters", vocab_size=9)).start
+    0
+    """
+    engine = Engine.from_str(tokenizer.json())
+    engine.post_processor = processors.TemplateProcessing(single=f"{END} $A", special_tokens=[(END, tokenizer.end)])
+    return ProseTokenizer(engine, tokenizer.ends)
 
 
 def _bytes(vocab_size: int) -> tuple[Engine, trainers.Trainer]:
