@@ -1,5 +1,7 @@
-"""The documents are programs: what README shows is run, and what it links to exists."""
+"""The documents are programs: what README and the guides show is run, and what they link to exists."""
 
+import gzip
+import json
 import os
 import re
 import subprocess
@@ -11,10 +13,11 @@ import pytest
 ROOT = Path(__file__).parents[1]
 README, TWIN = ROOT / "README.md", ROOT / "README.zh-Hant.md"
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+GUIDES = sorted(ROOT.glob("docs/*.md"))
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 REGARD = f'regard() {{ "{sys.executable}" -c "from regard.cli.main import main; main()" "$@"; }}'
 
-# What README's commands find in the folder they are typed in.
+# What the commands find in the folder they are typed in.
 SENTENCES = [
     f"the {what} {who} {does}"
     for what in ["black", "old", "red"]
@@ -23,10 +26,28 @@ SENTENCES = [
 ]
 PAIRS = [f"{text}\t{' '.join(reversed(text.split()))}" for text in SENTENCES]
 
+LENGTH = re.compile(r" --(steps|minutes) \d+")
+
 
 def blocks(path: Path, language: str) -> list[str]:
     """The fenced blocks of one language, in order."""
     return [text for name, text in BLOCK.findall(path.read_text(encoding="utf-8")) if name == language]
+
+
+def shortened(line: str) -> str:
+    """A command as it is shown, but that training takes two steps instead of an hour."""
+    if (not line.startswith("regard train ") and " regard train " not in line) or "--resume" in line:
+        return line
+    return LENGTH.sub("", line) + " --steps 2"
+
+
+def test_training_is_shortened_and_nothing_else() -> None:
+    assert (
+        shortened("regard train lm --text a --minutes 60 --output b") == "regard train lm --text a --output b --steps 2"
+    )
+    assert shortened("cat a | regard train lm --text -") == "cat a | regard train lm --text - --steps 2"
+    unchanged = ["regard train lm --output a --resume", "regard look train", "regard generate a"]
+    assert [shortened(line) for line in unchanged] == unchanged
 
 
 def sections() -> dict[str, str]:
@@ -35,37 +56,77 @@ def sections() -> dict[str, str]:
     scripts = {}
     for heading, text in zip(parts[1::2], parts[2::2], strict=True):
         lines = [line for name, block in BLOCK.findall(text) if name == "sh" for line in block.splitlines()]
-        scripts[heading] = "\n".join(line for line in lines if not line.startswith("make "))
+        scripts[heading] = "\n".join(shortened(line) for line in lines if not line.startswith("make "))
     return {heading: script for heading, script in scripts.items() if script}
+
+
+def program(guide: Path) -> str:
+    """All that a reader of a guide types, in order: commands, and Python as a program of its own."""
+    lines: list[str] = []
+    for name, text in BLOCK.findall(guide.read_text(encoding="utf-8")):
+        if name == "sh":
+            lines += map(shortened, text.splitlines())
+        elif name == "python":
+            lines += ["python - <<'END'", text.rstrip("\n"), "END"]
+    return "\n".join(lines)
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Where a reader sits who has the files that README speaks of."""
-    (tmp_path / "matrices.yaml").write_text(blocks(README, "yaml")[0])
-    (tmp_path / "sentences.txt").write_text("\n".join(SENTENCES) + "\n")
-    (tmp_path / "pairs.tsv").write_text("\n".join(PAIRS) + "\n")
+    """Where a reader sits who has the files that the documents speak of."""
+    fields = [dict(zip(("en", "fr"), pair.split("\t"), strict=True)) for pair in PAIRS]
+    files = {
+        "matrices.yaml": blocks(README, "yaml")[0],
+        "sentences.txt": "\n".join(SENTENCES) + "\n",
+        "prompts.txt": "\n".join(SENTENCES[:3]) + "\n",
+        "domain.txt": "sleeps cat the\neats mouse\n",
+        "pairs.tsv": "\n".join(PAIRS) + "\n",
+        "pairs.jsonl": "".join(json.dumps(row) + "\n" for row in fields),
+        "stories/one.txt": "\n".join(SENTENCES * 20) + "\n",
+        "stories/two.txt": "\n".join(reversed(SENTENCES * 20)) + "\n",
+    }
+    (tmp_path / "stories").mkdir()
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    (tmp_path / "pairs.tsv.gz").write_bytes(gzip.compress(files["pairs.tsv"].encode()))
     return tmp_path
+
+
+def run(script: str, folder: Path) -> str:
+    """What a script prints; it must come to its end, without a traceback."""
+    head = f"set -euo pipefail\n{REGARD}\npython() {{ '{sys.executable}' \"$@\"; }}\nset -x\n"
+    done = subprocess.run(["bash", "-c", head + script], cwd=folder, capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+    return done.stdout
 
 
 def test_readme_has_what_is_looked_for() -> None:
     """Guards the tests below against looking at nothing."""
     assert sum(script.count("regard ") for script in sections().values()) >= 10
-    assert len(blocks(README, "python")) == 2
+    assert len(blocks(README, "python")) == 3
 
 
 @pytest.mark.parametrize("heading", sections())
 def test_the_commands_of_readme_run(folder: Path, heading: str) -> None:
-    """Those under Translate, Train and Evaluate need the bundled models, or train one."""
-    program = f"set -euo pipefail\n{REGARD}\npython() {{ '{sys.executable}' \"$@\"; }}\nset -x\n{sections()[heading]}"
-    done = subprocess.run(["bash", "-c", program], cwd=folder, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stderr
-    assert "Traceback" not in done.stderr
-    assert done.stdout
+    """Those under Translate, Write and Evaluate need the bundled models."""
+    assert run(sections()[heading], folder)
+
+
+def test_the_guides_have_what_is_looked_for() -> None:
+    programs = [program(guide) for guide in GUIDES]
+    assert sum(each.count("regard ") for each in programs) >= 20
+    assert sum(each.count("python -") for each in programs) >= 4
+
+
+@pytest.mark.parametrize("guide", [guide for guide in GUIDES if program(guide)], ids=lambda path: path.name)
+def test_the_guides_run(folder: Path, guide: Path) -> None:
+    """From the first line to the last, as one session. `generation` and `one-word` need the bundled models."""
+    assert run(program(guide), folder)
 
 
 def test_the_python_of_readme_runs(capsys: pytest.CaptureFixture[str]) -> None:
-    """One session from block to block. The first needs the bundled model."""
+    """One session from block to block. The first and the last need bundled models."""
     session: dict[str, object] = {}
     for block in blocks(README, "python"):
         exec(compile(block, str(README), "exec"), session)
