@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from regard.core.errors import Failure
 from regard.generation.choosing import Choice
 from regard.generation.continuing import Continued, Manner, Speaker, continued, started, stream
 from regard.generation.search import Rules, search
@@ -152,3 +153,13 @@ def test_samples_share_one_reading_of_the_prompt() -> None:
     who.model.start = lambda ids, real: read.append(ids.shape) or start(ids, real)  # type: ignore[method-assign]
     continued(who, [[5, 7, 11]], replace(MANNERS["drawn"], count=5))
     assert read == [(1, 2)]
+
+
+@pytest.mark.parametrize("how", [MANNERS["greedy"], MANNERS["drawn"], MANNERS["beam"]], ids=["greedy", "drawn", "beam"])
+def test_a_model_that_is_not_finite_writes_nothing(how: Manner) -> None:
+    broken = speaker()
+    with torch.no_grad():
+        broken.model.norm.weight[3] = float("nan")  # type: ignore[attr-defined]
+    with pytest.raises(Failure) as caught:
+        continued(broken, PROMPTS, how)
+    assert (caught.value.code, caught.value.facts) == ("logits_not_finite", {"number": 1})

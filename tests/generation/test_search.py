@@ -4,7 +4,9 @@ import itertools
 
 import pytest
 import torch
+from torch import Tensor
 
+from regard.core.errors import Failure
 from regard.generation.search import Hypothesis, Rules, search
 from regard.models.rnn import RnnTranslator
 from toy import translator
@@ -80,3 +82,34 @@ def test_forbidden_tokens_are_never_written() -> None:
     written = {i for hypotheses in outputs for h in hypotheses for i in h.ids}
     assert written <= {END, 11, 13}
     assert all(hypotheses for hypotheses in outputs)
+
+
+class Chain:
+    """A decoder whose next token depends on the last one alone: row i of a table of probabilities."""
+
+    def __init__(self, table: list[list[float]]) -> None:
+        self.table = torch.tensor(table)
+
+    def start(self, source: Tensor, real: Tensor | None = None) -> "Chain":
+        return self
+
+    def select(self, rows: Tensor) -> "Chain":
+        return self
+
+    def step(self, state: "Chain", ids: Tensor) -> tuple[Tensor, "Chain"]:
+        return self.table[ids].log(), self
+
+
+def test_several_ends_take_no_place_from_what_goes_on() -> None:
+    alike = [0.0, 0.2, 0.2, 0.2, 0.2, 0.2]
+    chain = Chain([[0.0, 0.5, 0.15, 0.1, 0.2, 0.05], alike, alike, alike, alike, [0.0, 0.9, 0.02, 0.02, 0.02, 0.04]])
+    found = search(chain, chain, torch.tensor([0]), [2], Rules((1, 2, 3), beam=2))[0]
+    assert [h.ids for h in found] == [[1], [5, 1]]  # 0.05 · 0.9 is more than 0.2 · 0.2
+
+
+@pytest.mark.parametrize("beam", [1, 3])
+def test_a_model_whose_logits_are_no_numbers_is_refused(beam: int) -> None:
+    chain = Chain([[0.0, 0.5, 0.5, 0.0]] * 2 + [[float("nan")] * 4] * 2)
+    with pytest.raises(Failure) as caught:
+        search(chain, chain, torch.tensor([0]), [5], Rules((3,), (1,), beam))
+    assert (caught.value.code, caught.value.facts) == ("logits_not_finite", {"number": 2})

@@ -10,6 +10,7 @@ from regard.cli.parameters import Lang
 from regard.cli.progress import counting
 from regard.core.nearest import one_of
 from regard.language import say
+from regard.models.catalogue import DEFAULTS
 
 
 def evaluate(
@@ -32,7 +33,7 @@ def evaluate(
     check_places(paths, alone=one_of(form, ("text", "json"), "--format") == "json")
     checked_rules(beam, 1.0)
     read = read_pairs(pairs, columns=parse_columns(columns) if columns else None, encoding=encoding)
-    translators = {name: load(name) for name in model or ["en-fr"]}
+    translators = {name: load(name) for name in model or [DEFAULTS["translation"]]}
     found = []
     for name, translator in _named(translators):
         with counting(len(read), say("cli.evaluating", model=name)) as done:

@@ -13,6 +13,7 @@ from regard.cli.parameters import Lang
 from regard.cli.progress import counting
 from regard.core.nearest import one_of
 from regard.language import say
+from regard.models.catalogue import DEFAULTS
 
 CHUNK = 64
 """Prompts that are continued together."""
@@ -20,7 +21,7 @@ CHUNK = 64
 
 def generate(
     prompts: Annotated[list[str] | None, typer.Argument(metavar="PROMPT", show_default=False)] = None,
-    model: Annotated[str, typer.Option(metavar="MODEL")] = "tiny-gpt",
+    model: Annotated[str, typer.Option(metavar="MODEL")] = DEFAULTS["generation"],
     source: Annotated[str | None, typer.Option("--input", "-i", metavar="FILE", show_default=False)] = None,
     field: Annotated[str | None, typer.Option(metavar="NAME", show_default=False)] = None,
     max_tokens: Annotated[int, typer.Option(metavar="N")] = 200,

@@ -13,6 +13,7 @@ from regard.cli.progress import counting
 from regard.core.errors import BadInput
 from regard.core.nearest import one_of
 from regard.language import say
+from regard.models.catalogue import DEFAULTS
 
 CHUNK = 256
 """Lines that are translated together; one alone where somebody types them."""
@@ -26,7 +27,7 @@ DRAWABLE = 200
 
 def translate(
     texts: Annotated[list[str] | None, typer.Argument(metavar="TEXT", show_default=False)] = None,
-    model: Annotated[str, typer.Option(metavar="MODEL")] = "en-fr",
+    model: Annotated[str, typer.Option(metavar="MODEL")] = DEFAULTS["translation"],
     source: Annotated[str | None, typer.Option("--input", "-i", metavar="FILE", show_default=False)] = None,
     beam: Annotated[int | None, typer.Option(metavar="N", show_default="5")] = None,
     length_penalty: Annotated[float, typer.Option(metavar="X")] = 1.0,

@@ -1,8 +1,9 @@
 """Beam search over any decoder's `step`; a beam of 1 is greedy search.
 
-Of the best 2·beam continuations, those that end within the first `beam` are finished, and the best `beam` others live
-on; so a sentence that ends takes no place from those that go on. A search is over when `beam` are finished and the best
-that lives, by its length so far, is no better than the worst of them. That is `transformers`' search too, to the id.
+Of the best 2·beam continuations (more where several ids end a text), those that end within the first `beam` are
+finished, and the best `beam` others live on; so a sentence that ends takes no place from those that go on. A search is
+over when `beam` are finished and the best that lives, by its length so far, is no better than the worst of them. That
+is `transformers`' search too, to the id.
 
 Sentences leave the batch as they are done, so the last long one does not make the others wait.
 """
@@ -12,6 +13,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from regard.core.errors import Failure
 from regard.core.protocols import Decoder, State
 
 NEVER = float("-inf")
@@ -92,6 +94,9 @@ def search(
         state: where it stands, as its `start` gave it; it is spent.
         first_ids: (batch,), what each row reads first: the start token, or the last token of a prompt.
         limits: the largest number of tokens to write for each row.
+
+    Raises:
+        Failure: `logits_not_finite`.
     """
     sentences = [_Sentence(limit) for limit in limits]
     open_, lines, rows = list(sentences), _first(first_ids, rules.beam), len(limits)
@@ -99,6 +104,7 @@ def search(
         state, rows = moved(state, lines.rows.flatten(), rows), lines.rows.numel()
         logits, state = decoder.step(state, lines.ids[..., -1].flatten())
         found = _extended(lines, logits, rules)
+        refuse_nan(bool(found.totals.isnan().any()), found.log_probs.shape[-1])
         ended = torch.isin(found.ids[..., -1], found.ids.new_tensor(rules.end))
         _harvest(open_, found, ended, rules)
         lines = found.pick(found.totals.masked_fill(ended, NEVER).topk(rules.beam).indices)
@@ -113,6 +119,16 @@ def moved(state: State, rows: Tensor, count: int) -> State:
     return state if stays else state.select(rows)
 
 
+def refuse_nan(found: bool, number: int) -> None:
+    """Weights that are not finite write nothing.
+
+    Raises:
+        Failure: `logits_not_finite`, naming the token, from 1.
+    """
+    if found:
+        raise Failure("logits_not_finite", number=number)
+
+
 def _first(first_ids: Tensor, beam: int) -> _Lines:
     """One line a sentence, and `beam` − 1 places for others."""
     rows = torch.arange(len(first_ids), device=first_ids.device)[:, None].expand(-1, beam)
@@ -122,11 +138,16 @@ def _first(first_ids: Tensor, beam: int) -> _Lines:
 
 
 def _extended(lines: _Lines, logits: Tensor, rules: Rules) -> _Lines:
-    """The best 2·beam continuations of each sentence's lines by one token; `logits` (lines, vocab_size)."""
+    """The best continuations of each sentence's lines by one token, enough for `beam` that go on.
+
+    Args:
+        logits: (lines, vocab_size).
+    """
     log_probs = torch.log_softmax(logits.float(), dim=-1).view(*lines.totals.shape, -1)
     log_probs[..., list(rules.forbidden)] = NEVER
     vocab_size = log_probs.shape[-1]
-    totals, where = (lines.totals[..., None] + log_probs).flatten(1).topk(2 * rules.beam)
+    totals = (lines.totals[..., None] + log_probs).flatten(1)
+    totals, where = totals.topk(min(max(2, 1 + len(rules.end)) * rules.beam, totals.shape[-1]))
     parents, new = lines.pick(where // vocab_size), where % vocab_size
     told = log_probs.flatten(1).gather(1, where)
     first_row = torch.arange(len(where), device=where.device)[:, None] * rules.beam

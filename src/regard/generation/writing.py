@@ -1,5 +1,6 @@
 """Writing token after token, greedily or by chance, over any decoder's `step`; written once for all models."""
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
@@ -10,7 +11,7 @@ from torch import Tensor
 
 from regard.core.protocols import Decoder, State
 from regard.generation.choosing import Choice
-from regard.generation.search import moved
+from regard.generation.search import moved, refuse_nan
 
 Ended = Literal["end", "stop", "length", "context"]
 """The end token, a stop string, as many tokens as were asked for, or as many as the model reads."""
@@ -62,6 +63,9 @@ def write(decoder: Decoder, state: State, first_ids: Tensor, lines: Sequence[Lin
         decoder: offers `step`.
         state: where it stands, as its `start` gave it, a row for each line; it is spent.
         first_ids: (lines,), what each reads first: the start token, or the last token of its prompt.
+
+    Raises:
+        Failure: `logits_not_finite`.
     """
     open_, ids = list(lines), first_ids
     seen: Tensor | None = None
@@ -72,6 +76,7 @@ def write(decoder: Decoder, state: State, first_ids: Tensor, lines: Sequence[Lin
             seen = _seen(open_, logits) if seen is None else seen.scatter_(1, ids[:, None], True)
         ids = how.pick(logits, [line.chance for line in open_], seen)
         log_probs = (logits.gather(1, ids[:, None])[:, 0] - logits.logsumexp(-1)).tolist()
+        refuse_nan(math.isnan(sum(log_probs)), len(open_[0].ids) + 1)
         for line, id_, log_prob in zip(open_, ids.tolist(), log_probs, strict=True):
             line.take(id_, log_prob)
         yield

@@ -24,7 +24,6 @@ from regard.views import patterns
 from regard.views.patterns import Heads
 from regard.views.picture import Grid, Layout, Picture, Rows
 
-DEFAULT = "tiny-gpt"
 TERMINAL_SIDE, LABEL = 24, 18
 """Cells of a tile in a terminal, at most, and the room that names of heads take there."""
 
@@ -137,7 +136,7 @@ def look(what: str, asked: Asked, *, model: str | None = None, as_text: bool = F
     if not as_text and what.endswith(".safetensors"):
         return _chosen(None, (traces.load(what),), asked)
     text = "\n".join(read_lines(what)) if not as_text and os.path.isfile(what) else typed(what).text
-    return _chosen(None, (recorded(text, model or DEFAULT),), asked)
+    return _chosen(None, (recorded(text, model or catalogue.DEFAULTS["generation"]),), asked)
 
 
 def recorded(text: str, model: str) -> Trace:

@@ -80,7 +80,7 @@ class Occurrences:
         return terminal.render(self.picture())
 
 
-def occurrences(text: str, word: str, model: str | Path = "tiny-gpt") -> Occurrences:
+def occurrences(text: str, word: str, model: str | Path = catalogue.DEFAULTS["generation"]) -> Occurrences:
     """How alike the vectors of one word are in its several places in a text, on their way through a GPT.
 
     Args:

@@ -8,6 +8,8 @@ import numpy as np
 import torch
 
 from regard.core.errors import BadInput
+from regard.generation.choosing import Choice, chance
+from regard.generation.writing import Line, write
 from regard.models import folder
 from regard.models.forms import form_of
 from regard.models.gpt import Gpt, GptConfig
@@ -27,6 +29,9 @@ from regard.training.settings import LmSettings
 from regard.training.windows import Windows
 
 TOKENS = "tokens"
+SAMPLE = 60
+"""So many tokens show how the model writes by now."""
+
 JUDGED = 2**16
 """At most about so many tokens of the validation text, evenly spaced, are measured at each validation."""
 
@@ -131,19 +136,10 @@ class Judge:
         }
 
     def _sample(self, model: Any) -> str:
-        device = next(model.parameters()).device
-        ids = written(model, self.prompt.to(device), self.settings.model.max_len, self.settings.seed)
-        return str(self.tokenizer.decode(ids))
-
-
-@torch.inference_mode()
-def written(model: Any, prompt: torch.Tensor, longest: int, seed: int, most: int = 60) -> list[int]:
-    """Tokens that the model writes after a prompt, drawn at temperature 0.8."""
-    chance = torch.Generator().manual_seed(seed)
-    state, last, ids = model.start(prompt[None, :-1]), prompt[-1:], []
-    for _ in range(min(most, longest - len(prompt) + 1)):
-        logits, state = model.step(state, last)
-        drawn = torch.multinomial((logits[0].float().cpu() / 0.8).softmax(-1), 1, generator=chance)
-        ids.append(int(drawn))
-        last = drawn.to(last.device)
-    return ids
+        """At most `SAMPLE` tokens after the prompt, drawn at temperature 0.8."""
+        prompt = self.prompt.to(next(model.parameters()).device)
+        room = self.settings.model.max_len - len(prompt) + 1
+        line = Line(min(SAMPLE, room), ends=(), chance=chance(self.settings.seed))
+        for _ in write(model, model.start(prompt[None, :-1]), prompt[-1:], [line], Choice(temperature=0.8)):
+            pass
+        return str(self.tokenizer.decode(line.ids))
