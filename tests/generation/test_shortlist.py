@@ -11,6 +11,7 @@ from regard.generation.choosing import Choice
 from regard.generation.sentences import NEVER_WRITTEN, Draws, rules, translate
 from regard.generation.shortlist import Shortlisted
 from regard.models.rnn import RnnTranslator
+from regard.models.transformer import Transformer, TransformerConfig
 from regard.text.shortlist import pieces
 from regard.text.tokenizers import END
 from toy import WORDS, tokenizer, translator
@@ -78,6 +79,16 @@ def test_what_is_drawn_keeps_to_it_too(domain: Path) -> None:
     ids = {i for one in drawn for output in one.outputs for i in output.ids}
     assert ids <= {*only, END}
     assert len(ids) > 2
+
+
+def test_a_transformer_reads_and_writes_no_more_than_it_can_with_a_shortlist_too() -> None:
+    words = tokenizer()
+    torch.manual_seed(3)
+    sizes = {"vocab_size": words.vocab_size, "max_len": 7, "d_model": 22, "n_layers": 1, "n_heads": 2}
+    model = Transformer(TransformerConfig(**sizes)).eval()
+    (found,) = translate(model, words, ["ant bee cat dog eel fox gnu hen"], rules(2), only=list(range(4, 11)))
+    assert (len(found.source.ids), found.unread) == (6, 2)
+    assert all(len(output.ids) <= 7 for output in found.outputs)
 
 
 def test_pieces_are_those_of_the_file(domain: Path, tmp_path: Path) -> None:

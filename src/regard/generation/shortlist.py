@@ -31,6 +31,7 @@ class Shortlisted:
         special = list(range(len(SPECIAL)))
         matrix = model.embedding.weight
         self.ids = torch.tensor([*special, *sorted(set(pieces) - set(special))], device=matrix.device)
+        self.config = model.config
         self.model = copy.copy(model)  # the same weights; only its head is another
         self.model.__dict__["head"] = _head(matrix[self.ids], model.head_bias[self.ids])
 
