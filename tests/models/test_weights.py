@@ -101,6 +101,19 @@ def test_no_linear_layer_is_left_and_what_is_joined_is_what_each_would_be(form: 
         assert not torch.equal(getattr(light.layers[1].attention, name)(other), expected)
 
 
+@torch.inference_mode()
+@pytest.mark.parametrize("form", FORMS)
+def test_a_joint_product_is_made_once_and_not_kept(form: str) -> None:
+    """Of a long prompt the products of all layers would be more than its cache."""
+    light, made = gpt(form, "int8"), []
+    joints = {each.joint for each in light.modules() if isinstance(each, weights._Part)}
+    for joint in joints:
+        joint.whole.register_forward_hook(lambda *seen: made.append(seen))
+    light(torch.tensor([[5, 7, 11, 13]]))
+    assert len(made) == len(joints) == FORMS[form].n_layers * (2 if form == "llama" else 1)
+    assert all(joint.held is None for joint in joints)
+
+
 def test_fp32_changes_nothing() -> None:
     model = gpt("gpt2")
     before = list(model.modules())

@@ -97,17 +97,17 @@ def lighten(model: Any, kind: str) -> None:
 
 
 class _Joint:
-    """Several layers' product with one input, made when the first of them asks and kept for the others."""
+    """Several layers' product with one input: made when the first of them asks, kept until the last has."""
 
-    def __init__(self, whole: nn.Module) -> None:
-        self.whole = whole
-        self.held: tuple[Tensor, Tensor] | None = None
+    def __init__(self, whole: nn.Module, parts: int) -> None:
+        self.whole, self.parts = whole, parts
+        self.held: tuple[Tensor, Tensor, int] | None = None
 
     def __call__(self, x: Tensor) -> Tensor:
         held = self.held
-        if held is None or held[0] is not x:
-            held = self.held = (x, self.whole(x))
-        return held[1]
+        _, product, left = held if held is not None and held[0] is x else (x, self.whole(x), self.parts)
+        self.held = (x, product, left - 1) if left > 1 else None
+        return product
 
 
 class _Part(nn.Module):
@@ -124,7 +124,7 @@ class _Part(nn.Module):
 def _join(parent: nn.Module, names: Sequence[str], layers: Sequence[nn.Linear], make: Make) -> None:
     """Replace layers that read the same by parts of one."""
     bias = None if layers[0].bias is None else torch.cat([layer.bias for layer in layers])
-    joint = _Joint(make(torch.cat([layer.weight for layer in layers]), bias))
+    joint = _Joint(make(torch.cat([layer.weight for layer in layers]), bias), len(layers))
     ends = list(accumulate(layer.out_features for layer in layers))
     for name, layer, end in zip(names, layers, ends, strict=True):
         setattr(parent, name, _Part(joint, end - layer.out_features, end))
