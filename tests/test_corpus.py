@@ -159,8 +159,19 @@ def test_tokens_are_made_once_and_never_taken_for_another_text(tmp_path: Path, m
     (folder / "validation.npy").unlink()
     assert times(byte_level(size=271), held_out=0.2) == 1
     facts = json.loads((folder / "manifest.json").read_text())
-    assert facts["format"] == "regard-tokens-1"
+    assert facts["format"] == "regard-tokens-2"
 
 
 def test_a_piece_says_whether_its_document_ends() -> None:
     assert list(corpus._prose([])) == [Piece("", True)]
+
+
+def test_bytes_are_those_of_the_text_whatever_the_tokenizer_lacks(tmp_path: Path) -> None:
+    """A character that is not known has its own size, and one of several tokens has it once."""
+    learnt, judging = tmp_path / "learnt.txt", tmp_path / "judging.txt"
+    learnt.write_text("abc 飛\n" * 7, encoding="utf-8")
+    judging.write_text("a 龍 é 𝄞\n" * 5, encoding="utf-8")
+    for kind in ("characters", "bpe"):
+        tokenizer = prose_tokenizers.train([learnt.read_text(encoding="utf-8")], kind=kind, vocab_size=263)
+        cut = corpus.tokens(Corpus([learnt], [judging]), tokenizer, tmp_path / kind)
+        assert cut.bytes == {"training": 56, "validation": 70}

@@ -19,7 +19,7 @@ from regard.text.lines import each_line, shown_name, typed
 
 TEXT, JSON_LINES = (".txt", ".text", ".md"), (".jsonl", ".ndjson")
 SIDES = ("training", "validation")
-_FORMAT = "regard-tokens-1"
+_FORMAT = "regard-tokens-2"
 _PIECE, _MOST = 2**18, 2**20  # characters that are cut into tokens at once
 
 
@@ -138,11 +138,11 @@ def tokens(corpus: Corpus, tokenizer: Cutter, folder: Path) -> Tokens:
     key = _key(corpus, tokenizer)
     if (facts := _valid(folder, key)) is None:
         sides, documents = _cut(corpus, tokenizer)
-        sizes = {side: _bytes(ids, tokenizer) for side, ids in sides.items()}
+        sizes = {side: int(row.bytes.sum(dtype=np.int64)) for side, row in sides.items()}
         held: dict[str, Any] = {"bytes": sizes, "documents": documents}
         with whole_folder(folder, format=_FORMAT, key=key, **held) as temporary:
-            for side, ids in sides.items():
-                np.save(temporary / f"{side}.npy", ids)
+            for side, row in sides.items():
+                np.save(temporary / f"{side}.npy", row.ids)
         facts = held
     mapped = [np.load(folder / f"{side}.npy", mmap_mode="r") for side in SIDES]
     return Tokens(mapped[0], mapped[1], facts["documents"], facts["bytes"])
@@ -165,31 +165,58 @@ def _valid(folder: Path, key: str) -> dict[str, Any] | None:
     return facts if facts.get("key") == key else None
 
 
-def _cut(corpus: Corpus, tokenizer: Cutter) -> tuple[dict[str, np.ndarray], int]:
+class _Row(NamedTuple):
+    """Ids, and of each how many bytes of UTF-8 it stands for; starts and ends are none."""
+
+    ids: np.ndarray
+    bytes: np.ndarray
+
+    def part(self, start: int, end: int) -> "_Row":
+        return _Row(self.ids[start:end], self.bytes[start:end])
+
+
+def _cut(corpus: Corpus, tokenizer: Cutter) -> tuple[dict[str, _Row], int]:
     """Both sides as ids, and how many documents there were."""
-    read = [_ids(corpus, path, tokenizer) for path in corpus.training]
-    judging = [_ids(corpus, path, tokenizer)[0] for path in corpus.validation]
-    learning = [ids for ids, _ in read]
+    read = [_row(corpus, path, tokenizer) for path in corpus.training]
+    judging = [_row(corpus, path, tokenizer)[0] for path in corpus.validation]
+    learning = [row for row, _ in read]
     if not judging:
-        at = [len(ids) - int(len(ids) * corpus.held_out) for ids in learning]
-        judging = [ids[cut:] for ids, cut in zip(learning, at, strict=True)]
-        learning = [ids[:cut] for ids, cut in zip(learning, at, strict=True)]
-    sides = {"training": np.concatenate(learning), "validation": np.concatenate(judging)}
-    return sides, sum(count for _, count in read)
+        ends = [(len(row.ids), len(row.ids) - int(len(row.ids) * corpus.held_out)) for row in learning]
+        judging = [row.part(cut, end) for row, (end, cut) in zip(learning, ends, strict=True)]
+        learning = [row.part(0, cut) for row, (_, cut) in zip(learning, ends, strict=True)]
+    return {"training": _joined(learning), "validation": _joined(judging)}, sum(count for _, count in read)
 
 
-def _ids(corpus: Corpus, path: Path, tokenizer: Cutter) -> tuple[np.ndarray, int]:
-    """All ids of a file, each document with its start and end, and how many documents it has."""
+def _row(corpus: Corpus, path: Path, tokenizer: Cutter) -> tuple[_Row, int]:
+    """A file, each document with its start and end, and how many documents it has."""
     kind = np.uint16 if tokenizer.vocab_size <= 2**16 else np.uint32
-    parts, documents = [np.zeros(0, kind)], 0
+    parts, documents = [_Row(np.zeros(0, kind), np.zeros(0, np.uint32))], 0
     begin, end = ([] if id_ is None else [id_] for id_ in (tokenizer.start, tokenizer.end))
     before = begin
     for group in _groups(corpus.read(path)):
         for piece, encoded in zip(group, tokenizer.encode_batch([piece.text for piece in group]), strict=True):
-            parts.append(np.asarray([*before, *encoded.ids, *(end if piece.last else [])], dtype=kind))
+            after = end if piece.last else []
+            ids = np.asarray([*before, *encoded.ids, *after], dtype=kind)
+            parts.append(_Row(ids, np.pad(_bytes(piece.text, encoded.offsets), (len(before), len(after)))))
             before = begin if piece.last else []
             documents += piece.last
-    return np.concatenate(parts), documents
+    return _joined(parts), documents
+
+
+def _joined(rows: Sequence[_Row]) -> _Row:
+    ids, sizes = zip(*rows, strict=True)
+    return _Row(np.concatenate(ids), np.concatenate(sizes))
+
+
+def _bytes(text: str, offsets: Sequence[tuple[int, int]]) -> np.ndarray:
+    """How many bytes of a text each of its tokens takes on; the first token of a character has all of it.
+
+    Not by decoding: what a tokenizer lacks, or parts of a character, would count as the sign that stands for them.
+    """
+    signs = np.frombuffer(text.encode("utf-32-le"), np.uint32)
+    sizes = 1 + (signs > 0x7F) + (signs > 0x7FF) + (signs > 0xFFFF)
+    until = np.concatenate([[0], np.cumsum(sizes)])[[0, *(end for _, end in offsets)]]
+    return np.diff(np.maximum.accumulate(until)).astype(np.uint32)
 
 
 def _groups(pieces: Iterable[Piece]) -> Iterator[list[Piece]]:
@@ -204,12 +231,3 @@ def _groups(pieces: Iterable[Piece]) -> Iterator[list[Piece]]:
             group, size = [], 0
     if group:
         yield group
-
-
-def _bytes(ids: np.ndarray, tokenizer: Cutter) -> int:
-    """How many bytes of UTF-8 these ids stand for; starts and ends are none."""
-    step = 2**16
-    parts = (ids[at : at + step].tolist() for at in range(0, len(ids), step))
-    return sum(
-        len(tokenizer.decode(i for i in part if i not in (tokenizer.start, tokenizer.end)).encode()) for part in parts
-    )
