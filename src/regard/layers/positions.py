@@ -73,6 +73,11 @@ class Learned(Positions):
         super().__init__()
         self.table = nn.Embedding(max_len, d_model)
 
+    @torch.no_grad()
+    def begin(self, std: float = 0.02) -> None:
+        """Begin as sines of this size: neighbours are then alike, and "one before" is one turn for all places."""
+        self.table.weight.copy_(sinusoidal(*self.table.weight.shape) * std * 2**0.5)
+
     def forward(self, x: Tensor, place: Tensor) -> Tensor:
         return x + self.table(place)
 

@@ -160,6 +160,8 @@ class Gpt(nn.Module):
         self.to_logits = None if config.tied else nn.Linear(config.d_model, config.vocab_size, bias=False)
         self.dropout = Dropout(config.dropout)
         initialise(self, n_residuals=2 * config.n_layers)
+        if isinstance(self.positions, Learned):
+            self.positions.begin()
 
     @property
     def sites(self) -> tuple[Site, ...]:
