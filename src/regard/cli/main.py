@@ -42,7 +42,10 @@ def main() -> None:
     """Run the command line and exit: 0 done, 1 a failure, 2 bad input, 130 interrupted."""
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:  # closed before we began
-            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115
+            nowhere = os.open(
+                os.devnull, os.O_WRONLY
+            )  # the file is never closed by us: it is as standard as the others
+            setattr(sys, name, open(nowhere, "w", closefd=False))
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")  # text may hold what the terminal's encoding has not

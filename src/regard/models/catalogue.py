@@ -6,8 +6,6 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from regard.core.errors import BadInput
 from regard.core.nearest import nearest
 
@@ -51,6 +49,8 @@ def listed() -> list[dict[str, Any]]:
 
 
 def _described(name: str) -> dict[str, Any]:
+    import yaml  # no help text waits for it
+
     config = json.loads((_shelf() / name / CONFIG).read_text(encoding="utf-8"))
     stated = yaml.safe_load(card(name).split("---")[1])["regard"]
     facts = {
