@@ -1,4 +1,7 @@
-"""What the bundled language models are for, held against them: one word in three places, poems that keep their form. All together the bundled weights stay small enough to come with the package."""
+"""What the bundled language models are for, held against them: one word in three places, poems that keep their form.
+
+All together the bundled weights stay small enough to come with the package.
+"""
 
 import re
 
