@@ -42,10 +42,8 @@ def main() -> None:
     """Run the command line and exit: 0 done, 1 a failure, 2 bad input, 130 interrupted."""
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:  # closed before we began
-            nowhere = os.open(
-                os.devnull, os.O_WRONLY
-            )  # the file is never closed by us: it is as standard as the others
-            setattr(sys, name, open(nowhere, "w", closefd=False))
+            nowhere = os.open(os.devnull, os.O_WRONLY)  # like the standard ones, nobody closes it
+            setattr(sys, name, open(nowhere, "w", closefd=False))  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")  # text may hold what the terminal's encoding has not
