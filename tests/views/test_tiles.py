@@ -7,6 +7,7 @@ import pytest
 from browsing import Element, drawn, parsed
 from matplotlib.colors import to_rgb
 from rich.cells import cell_len
+from rich.style import Style
 from samples import TILES
 from test_html import embedded
 
@@ -48,6 +49,7 @@ def test_a_page_has_every_cell_at_its_place(way: str) -> None:
 
 def test_a_terminal_with_colour_puts_two_cells_in_a_sign(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLORTERM", "truecolor")
+    Style._add.cache_clear()  # rich remembers a style's codes, in the colours of whoever asked first
     lines = [line for line in render(TILES, width=80, colour=True).split("\n") if "▀" in line]
     found = np.zeros((4, 4), dtype=object)
     for at, line in enumerate(lines):
