@@ -108,27 +108,3 @@ def refuse_unless(form: str, config: Any, rules: Mapping[str, Any]) -> None:
         if came not in allowed:
             known = ", ".join(map(str, allowed))
             raise BadInput("config_without_form", form=form, field=name, came=came, known=known)
-
-
-def prose_files(model_type: str, architecture: str, fields: Fields, tokenizer: Any) -> dict[str, Fields]:
-    """The JSON files of a language model, so that `transformers` finds its tokenizer and where a text ends."""
-    begin = tokenizer.end if tokenizer.start is None else tokenizer.start
-    ends = {"bos_token_id": begin, "eos_token_id": _one(tokenizer.ends)}
-    names = {"bos_token": begin, "eos_token": tokenizer.end, "unk_token": tokenizer.unknown}
-    special = {name: tokenizer.tokens([id_])[0] for name, id_ in names.items() if id_ is not None}
-    longest = fields.get("n_positions", fields.get("max_position_embeddings"))
-    return {
-        CONFIG: {"architectures": [architecture], "model_type": model_type, "dtype": "float32", **fields, **ends},
-        GENERATION: ends,
-        TOKENIZER_CONFIG: {
-            "tokenizer_class": "TokenizersBackend",
-            "model_max_length": longest,
-            "clean_up_tokenization_spaces": False,
-            **special,
-        },
-    }
-
-
-def _one(ids: tuple[int, ...]) -> int | list[int] | None:
-    """How transformers writes no, one, or several ids."""
-    return list(ids) if len(ids) > 1 else next(iter(ids), None)

@@ -9,9 +9,9 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from regard.models.forms.form import Fields, Foreign, Form, Piece, Share, prose_files, refuse_unless, taken, written
-from regard.models.gpt import Gpt, GptConfig
-from regard.text import prose_tokenizers
+from regard.models.forms.form import Fields, Foreign, Piece, Share
+from regard.models.forms.prose import HEAD, prose_form
+from regard.models.gpt import GptConfig
 
 ACTIVATIONS = {"gelu": "gelu_new", "gelu_exact": "gelu", "relu": "relu", "swish": "silu"}
 """Our names → those of `transformers`."""
@@ -36,9 +36,8 @@ MATRICES = {
     "mlp.c_proj": ("feed_forward.down",),
 }
 NORMS = {"ln_1": "around_attention.norm", "ln_2": "around_feed_forward.norm"}
-EMBEDDING, HEAD = "transformer.wte.weight", "lm_head.weight"
-BUFFERS = re.compile(r"transformer\.h\.\d+\.attn\.(masked_)?bias")
-"""Masks, which older versions wrote beside the weights."""
+EMBEDDING = "transformer.wte.weight"
+MASKS = re.compile(r"transformer\.h\.\d+\.attn\.(masked_)?bias")
 
 
 class Gpt2(Foreign):
@@ -76,12 +75,11 @@ def read_config(fields: Fields) -> GptConfig:
     return GptConfig.model_validate({**ours, "activation": known[theirs.activation_function]})
 
 
-def files(config: GptConfig, tokenizer: Any) -> dict[str, Fields]:
-    """GPT-2's `config.json` of ours, and what stands beside it."""
+def write_config(config: GptConfig) -> Fields:
+    """GPT-2's config from ours."""
     fields = {other: getattr(config, name) for name, other in FIELDS.items()}
     fields |= {"activation_function": ACTIVATIONS[config.activation], "n_inner": config.hidden}
-    fields |= {"embd_pdrop": config.dropout, "attn_pdrop": 0.0}
-    return prose_files("gpt2", "GPT2LMHeadModel", fields, tokenizer)
+    return fields | {"embd_pdrop": config.dropout, "attn_pdrop": 0.0}
 
 
 def pieces(config: GptConfig) -> Iterator[Piece]:
@@ -100,17 +98,9 @@ def pieces(config: GptConfig) -> Iterator[Piece]:
         yield Piece(HEAD, ("to_logits.weight",))
 
 
-def known(name: str, config: GptConfig) -> str | None:
-    """A tensor's name with the prefix that bare models lack; a tied head is the embedding; None for a mask."""
-    whole = name if name.startswith(("transformer.", HEAD)) else f"transformer.{name}"
-    if config.tied and whole == HEAD:
-        return EMBEDDING
-    return None if BUFFERS.fullmatch(whole) else whole
-
-
-def suits(config: GptConfig) -> None:
-    """Refuse what GPT-2's form has no word for."""
-    rules = {
+def rules(config: GptConfig) -> dict[str, list[Any]]:
+    """What GPT-2's form has a word for."""
+    return {
         "norm": ["layer"],
         "positions": ["learned"],
         "activation": list(ACTIVATIONS),
@@ -119,19 +109,17 @@ def suits(config: GptConfig) -> None:
         "d_head": [None, config.d_model / config.n_heads],
         "window": [None],
     }
-    refuse_unless("gpt2", config, rules)
 
 
-GPT2 = Form(
-    model_type="gpt2",
-    config=GptConfig,
-    build=Gpt,
+GPT2 = prose_form(
+    "gpt2",
+    "GPT2LMHeadModel",
     read_config=read_config,
-    files=files,
-    read_tensors=lambda tensors, config: taken(tensors, pieces(config)),
-    write_tensors=lambda tensors, config: written(tensors, pieces(config)),
-    read_tokenizer=prose_tokenizers.load,
-    suits=suits,
-    known=known,
+    write_config=write_config,
+    pieces=pieces,
+    rules=rules,
+    body="transformer",
+    embedding=EMBEDDING,
+    buffers=MASKS,
     fields=FIELDS,
 )

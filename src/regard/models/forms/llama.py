@@ -6,9 +6,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from regard.models.forms.form import Fields, Foreign, Form, Piece, Share, prose_files, refuse_unless, taken, written
-from regard.models.gpt import Gpt, GptConfig
-from regard.text import prose_tokenizers
+from regard.models.forms.form import Fields, Foreign, Piece, Share
+from regard.models.forms.prose import HEAD, prose_form
+from regard.models.gpt import GptConfig
 
 FIELDS = {
     "vocab_size": "vocab_size",
@@ -34,9 +34,8 @@ MATRICES = {
     "mlp.down_proj": "feed_forward.down",
 }
 NORMS = {"input_layernorm": "around_attention.norm", "post_attention_layernorm": "around_feed_forward.norm"}
-EMBEDDING, HEAD = "model.embed_tokens.weight", "lm_head.weight"
-BUFFERS = re.compile(r"model\.(layers\.\d+\.self_attn\.)?rotary_emb\.inv_freq")
-"""Frequencies, which older versions wrote beside the weights."""
+EMBEDDING = "model.embed_tokens.weight"
+RATES = re.compile(r"model\.(layers\.\d+\.self_attn\.)?rotary_emb\.inv_freq")
 
 
 class Rope(BaseModel):
@@ -98,14 +97,13 @@ def read_config(fields: Fields) -> GptConfig:
     return GptConfig.model_validate({**ours, **form, "rope_theta": theirs.theta})
 
 
-def files(config: GptConfig, tokenizer: Any) -> dict[str, Fields]:
-    """Llama's `config.json` of ours, and what stands beside it. The base of positions is told in both its places."""
+def write_config(config: GptConfig) -> Fields:
+    """Llama's config from ours. The base of positions is told in both its places."""
     fields = {other: getattr(config, name) for name, other in FIELDS.items()}
     fields |= {"num_key_value_heads": config.n_kv_heads or config.n_heads, "head_dim": config.head_size}
     fields |= {"intermediate_size": config.hidden, "hidden_act": "silu", "mlp_bias": config.bias}
     fields |= {"attention_dropout": 0.0, "rope_theta": config.rope_theta}
-    fields |= {"rope_parameters": {"rope_type": "default", "rope_theta": config.rope_theta}}
-    return prose_files("llama", "LlamaForCausalLM", fields, tokenizer)
+    return fields | {"rope_parameters": {"rope_type": "default", "rope_theta": config.rope_theta}}
 
 
 def pieces(config: GptConfig) -> Iterator[Piece]:
@@ -122,32 +120,21 @@ def pieces(config: GptConfig) -> Iterator[Piece]:
         yield Piece(HEAD, ("to_logits.weight",))
 
 
-def known(name: str, config: GptConfig) -> str | None:
-    """A tensor's name with the prefix that bare models lack; a tied head is the embedding; None for a buffer."""
-    whole = name if name.startswith(("model.", HEAD)) else f"model.{name}"
-    if config.tied and whole == HEAD:
-        return EMBEDDING
-    return None if BUFFERS.fullmatch(whole) else whole
+def rules(config: GptConfig) -> dict[str, list[Any]]:
+    """What Llama's form has a word for: the width is shared out among heads, though they may have another."""
+    heads = [n for n in range(1, config.d_model + 1) if config.d_model % n == 0]
+    return {"norm": ["rms"], "positions": ["rotary"], "activation": ["swiglu"], "window": [None], "n_heads": heads}
 
 
-def suits(config: GptConfig) -> None:
-    """Refuse what Llama's form has no word for."""
-    rules = {"norm": ["rms"], "positions": ["rotary"], "activation": ["swiglu"], "window": [None]}
-    refuse_unless("llama", config, rules)
-    if config.d_model % config.n_heads:
-        refuse_unless("llama", config, {"n_heads": [n for n in range(1, 65) if config.d_model % n == 0]})
-
-
-LLAMA = Form(
-    model_type="llama",
-    config=GptConfig,
-    build=Gpt,
+LLAMA = prose_form(
+    "llama",
+    "LlamaForCausalLM",
     read_config=read_config,
-    files=files,
-    read_tensors=lambda tensors, config: taken(tensors, pieces(config)),
-    write_tensors=lambda tensors, config: written(tensors, pieces(config)),
-    read_tokenizer=prose_tokenizers.load,
-    suits=suits,
-    known=known,
+    write_config=write_config,
+    pieces=pieces,
+    rules=rules,
+    body="model",
+    embedding=EMBEDDING,
+    buffers=RATES,
     fields=FIELDS,
 )
