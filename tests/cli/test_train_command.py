@@ -217,6 +217,21 @@ def test_a_folder_that_cannot_be_made_is_refused(pairs: Path, output: str) -> No
     assert "Cannot make the folder" in said
 
 
+def test_what_is_refused_leaves_nothing_behind(pairs: Path) -> None:
+    """Neither folders that were made for it, nor a lock in those of others."""
+    wrong = ("train", "translation", "--pairs", pairs, "--d-model", "15", "--output")
+    assert "--d-model = 15" in refused(*wrong, "new/folder/run")
+    assert not Path("new").exists()
+    Path("empty").mkdir()
+    refused(*wrong, "empty")
+    assert list(Path("empty").iterdir()) == []
+    Path("full").mkdir()
+    Path("full/diary.txt").write_text("a\n")
+    assert "full is not empty" in refused(*wrong, "full")
+    assert "no run in full" in refused("train", "translation", "--resume", "--output", "full")
+    assert [path.name for path in Path("full").iterdir()] == ["diary.txt"]
+
+
 def test_without_a_folder_it_says_how_to_name_one() -> None:
     assert "--output" in refused("train", "translation", "--pairs", "pairs.tsv")
 

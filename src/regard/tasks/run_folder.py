@@ -4,8 +4,9 @@ RUN/run.json     the task, its data, every setting, and the sha256 of each file 
 """
 
 import json
+import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -23,6 +24,8 @@ from regard.tasks.watching import Probe
 from regard.training import checkpoint, trial
 from regard.training.loop import Report, Run, train
 from regard.training.settings import Settings
+
+RUN, LOCK = "run.json", ".lock"
 
 
 class Task(Protocol):
@@ -121,7 +124,7 @@ def _begin(task: Task, output: Path, asked: Asked, tell: Tell) -> tuple[Settings
         "settings": settings.model_dump(),
         "files": _hashes(task, output, data),
     }
-    write_whole(output / "run.json", (json.dumps(facts, indent=1, ensure_ascii=False) + "\n").encode())
+    write_whole(output / RUN, (json.dumps(facts, indent=1, ensure_ascii=False) + "\n").encode())
     return settings, tokenizer, material
 
 
@@ -148,7 +151,7 @@ def _again(task: Task, output: Path, asked: Asked, tell: Tell) -> tuple[Settings
 
 def _written(task: Task, output: Path) -> tuple[Any, Any, dict[str, str]]:
     """Data, settings and digests of `run.json`."""
-    path = output / "run.json"
+    path = output / RUN
     if not path.is_file():
         raise BadInput("nothing_to_resume", path=str(output))
     try:
@@ -170,7 +173,8 @@ def _hashes(task: Task, output: Path, data: Any) -> dict[str, str]:
 @contextmanager
 def _locked(output: Path) -> Iterator[None]:
     """One process a run folder; the lock goes with its process, however that ends."""
-    lock = FileLock(output / ".lock", timeout=0.5)
+    lock = FileLock(output / LOCK, timeout=0.5)
+    made = [path for path in (output, *output.parents) if not os.path.exists(path)]
     try:
         output.mkdir(parents=True, exist_ok=True)
         lock.acquire()
@@ -181,4 +185,15 @@ def _locked(output: Path) -> Iterator[None]:
     try:
         yield
     finally:
+        _tidied(output, made)
         lock.release()
+
+
+def _tidied(output: Path, made: list[Path]) -> None:
+    """Where no run was begun, take away the lock (others look whether theirs still has a name), and folders made."""
+    if (output / RUN).exists():
+        return
+    with suppress(OSError):  # some systems keep open files; folders may hold more
+        (output / LOCK).unlink()
+        for path in made:
+            path.rmdir()
