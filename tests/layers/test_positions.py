@@ -61,6 +61,18 @@ def test_halves_are_the_same_waves_in_another_order() -> None:
     assert torch.equal(halves, turns[:, [0, 2, 4, 1, 3, 5]])
 
 
+@pytest.mark.parametrize("halves", [False, True])
+def test_waves_of_a_model_that_reads_much_are_the_same_and_no_table_is_held(halves: bool) -> None:
+    """A config may say a million positions without a gigabyte of waves that nobody reads."""
+    held, computed = (positions.Sinusoidal(n, 6, halves=halves) for n in (4096, 1_000_000))
+    place = torch.tensor([[0, 7, 4095], [3, 1, 4]])
+    x = torch.randn(2, 3, 6)
+    assert torch.equal(held(x, place), computed(x, place))
+    assert (len(held.wave), len(computed.wave)) == (4096, 0)
+    far = torch.tensor([[1_000_003]])
+    assert math.isclose(computed(torch.zeros(1, 1, 6), far)[0, 0, 0].item(), math.sin(1_000_003), abs_tol=1e-6)
+
+
 def test_rotary_by_hand() -> None:
     """d_head 4, place 3: pair (0, 2) is turned by 3 · 1, pair (1, 3) by 3 · 1/100."""
     turned = positions.Rotary(4)(torch.tensor([[3]]))(torch.tensor([[[[1.0, 2.0, 0.0, 0.0]]]])).flatten()

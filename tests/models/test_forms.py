@@ -32,6 +32,7 @@ MIXES: dict[str, tuple[Any, dict[str, Any]]] = {
     "llama": (llama, {**LLAMA_SIZES, "d_head": 6}),
     "llama-grouped": (llama, {**LLAMA_SIZES, "n_kv_heads": 2, "d_head": 10, "rope_theta": 311.0, "norm_eps": 1e-3}),
     "llama-untied": (llama, {**LLAMA_SIZES, "n_kv_heads": 1, "tied": False, "d_head": 2, "bias": True}),
+    "llama-biased": (llama, {**LLAMA_SIZES, "d_head": 6, "bias": "attention"}),
 }
 
 
@@ -91,6 +92,8 @@ FOREIGN: list[tuple[str, dict[str, Any]]] = [
     ("llama", {}),
     ("llama", {"tie_word_embeddings": True, "rope_parameters": {"rope_type": "default", "rope_theta": 311.0}}),
     ("llama", {"attention_bias": True, "mlp_bias": True}),
+    ("llama", {"attention_bias": True, "mlp_bias": False}),
+    ("llama", {"attention_bias": False, "mlp_bias": True}),
 ]
 
 
@@ -208,6 +211,15 @@ def test_a_config_with_a_lie_in_any_field_is_refused(tmp_path: Path, family: str
             assert named or error.code.startswith("weights_"), (field, lie, error)
 
 
+@pytest.mark.parametrize("field", ["attention_bias", "mlp_bias"])
+def test_biases_that_are_not_there_are_missed_by_name(tmp_path: Path, field: str) -> None:
+    path, _ = foreign(tmp_path, "llama")
+    error = refusal(changed(path, **{field: True}))
+    assert error.code == "weights_missing"
+    assert error.facts["name"].endswith(".bias")
+    assert ("self_attn" if field == "attention_bias" else "mlp") in error.facts["name"]
+
+
 @pytest.mark.parametrize(
     ("family", "field", "value"),
     [
@@ -225,8 +237,7 @@ def test_a_config_with_a_lie_in_any_field_is_refused(tmp_path: Path, family: str
         ("llama", "rope_theta", float("nan")),
         ("llama", "hidden_act", "gelu"),
         ("llama", "pretraining_tp", 2),
-        ("llama", "attention_bias", True),
-        ("llama", "mlp_bias", True),
+        ("llama", "attention_bias", 1),
         ("llama", "quantization_config", {"bits": 4}),
         ("llama", "auto_map", {"AutoModel": "x.Y"}),
         ("gpt2", "eos_token_id", -1),

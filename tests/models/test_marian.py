@@ -241,6 +241,20 @@ def test_a_lie_in_any_field_is_refused(tmp_path: Path, field: str, lie: object) 
     )
 
 
+def test_many_positions_cost_nothing_until_they_are_read(tmp_path: Path) -> None:
+    """No tensor says how far positions go, so a config may say anything: it must not become a table of sines."""
+    model, tokenizer = made()
+    folder.save(tmp_path / "model", model, tokenizer, "")
+    path = tmp_path / "model" / "config.json"
+    (tmp_path / "model" / "manifest.json").unlink()
+    path.write_text(json.dumps({**json.loads(path.read_text()), "max_position_embeddings": 1_000_000}))
+    loaded = folder.load(tmp_path / "model").model
+    assert loaded.config.max_len == 1_000_000
+    assert sum(buffer.numel() for buffer in loaded.buffers()) < 10_000
+    source, read = sides(tokenizer.vocab_size)
+    assert torch.equal(our_logits(loaded, source, read), our_logits(model, source, read))
+
+
 def test_their_own_defaults_are_understood() -> None:
     """A config that leaves out what is as the family has it, as transformers writes some."""
     theirs = MarianConfig(

@@ -44,11 +44,15 @@ def sinusoidal(n: int, d_model: int, *, dtype: Dtype = None) -> Float[Tensor, "n
     tensor([[0.0000, 1.0000],
             [0.8415, 0.5403]])
     """
-    place = torch.arange(d_model, dtype=torch.float64)
-    rate = 10000.0 ** (-(place - place % 2) / max(d_model, 1))
-    angle = torch.arange(n, dtype=torch.float64)[:, None] * rate
-    wave = torch.where(place % 2 == 0, angle.sin(), angle.cos())
-    return wave.to(dtype or torch.get_default_dtype())
+    return _waves(torch.arange(n), d_model).to(dtype or torch.get_default_dtype())
+
+
+def _waves(place: Tensor, d_model: int) -> Tensor:
+    """(..., d_model): the waves at these places (...), float64."""
+    entry = torch.arange(d_model, dtype=torch.float64)
+    rate = 10000.0 ** (-(entry - entry % 2) / max(d_model, 1))
+    angle = place[..., None].double() * rate
+    return torch.where(entry % 2 == 0, angle.sin(), angle.cos())
 
 
 class Positions(nn.Module):
@@ -89,15 +93,24 @@ class Sinusoidal(Positions):
         halves: all sines first, then all cosines (Marian's order), instead of in turns (the paper's).
     """
 
+    HELD = 4096
+    """A table is held of so many places at most; of a model that reads more, waves are computed when they are read."""
+
     wave: Tensor
 
     def __init__(self, max_len: int, d_model: int, *, halves: bool = False) -> None:
         super().__init__()
-        wave = sinusoidal(max_len, d_model)
-        self.register_buffer("wave", torch.cat([wave[:, 0::2], wave[:, 1::2]], 1) if halves else wave, persistent=False)
+        self.d_model, self.halves, self.held = d_model, halves, max_len <= self.HELD
+        wave = self._computed(torch.arange(max_len if self.held else 0))
+        self.register_buffer("wave", wave, persistent=False)
 
     def forward(self, x: Tensor, place: Tensor) -> Tensor:
-        return x + self.wave[place].to(x.dtype)
+        wave = self.wave[place] if self.held else self._computed(place.cpu()).to(x.device)
+        return x + wave.to(x.dtype)
+
+    def _computed(self, place: Tensor) -> Tensor:
+        wave = _waves(place, self.d_model).to(torch.get_default_dtype())
+        return torch.cat([wave[..., 0::2], wave[..., 1::2]], -1) if self.halves else wave
 
 
 class OneHot(Positions):

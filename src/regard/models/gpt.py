@@ -49,7 +49,7 @@ class GptConfig(BaseModel):
     positions: Literal["learned", "rotary", "sinusoidal", "one_hot", "alibi"] = "learned"
     rope_theta: float = Field(10000.0, gt=1)
     activation: Activation = "gelu"
-    bias: bool = True
+    bias: bool | Literal["attention", "feed_forward"] = True
     tied: bool = True
     window: int | None = Field(None, ge=1)
     dropout: float = Field(0.0, ge=0.0, lt=1.0)
@@ -125,9 +125,13 @@ class Block(nn.Module):
     def __init__(self, config: GptConfig) -> None:
         super().__init__()
         self.attention = multi_head(
-            config.d_model, config.n_heads, n_kv_heads=config.n_kv_heads, d_head=config.d_head, bias=config.bias
+            *(config.d_model, config.n_heads),
+            n_kv_heads=config.n_kv_heads,
+            d_head=config.d_head,
+            bias=config.bias in (True, "attention"),
         )
-        self.feed_forward = FeedForward(config.d_model, config.hidden, config.activation, bias=config.bias)
+        bias = config.bias in (True, "feed_forward")
+        self.feed_forward = FeedForward(config.d_model, config.hidden, config.activation, bias=bias)
         self.around_attention = PreNorm(norm(config.norm, config.d_model, config.norm_eps), config.dropout)
         self.around_feed_forward = PreNorm(norm(config.norm, config.d_model, config.norm_eps), config.dropout)
 

@@ -20,7 +20,6 @@ FIELDS = {
     "d_head": "head_dim",
     "d_ff": "intermediate_size",
     "norm_eps": "rms_norm_eps",
-    "bias": "attention_bias",
     "tied": "tie_word_embeddings",
 }
 
@@ -36,6 +35,15 @@ MATRICES = {
 NORMS = {"input_layernorm": "around_attention.norm", "post_attention_layernorm": "around_feed_forward.norm"}
 EMBEDDING = "model.embed_tokens.weight"
 RATES = re.compile(r"model\.(layers\.\d+\.self_attn\.)?rotary_emb\.inv_freq")
+
+
+BIASES: dict[tuple[bool, bool], Any] = {
+    (True, True): True,
+    (True, False): "attention",
+    (False, True): "feed_forward",
+    (False, False): False,
+}
+"""Their attention_bias and mlp_bias → our bias."""
 
 
 class Rope(BaseModel):
@@ -78,8 +86,6 @@ class Llama(Foreign):
             raise ValueError(f"hidden_size {self.hidden_size} % num_attention_heads {heads} ≠ 0")
         if (size := self.head_dim or self.hidden_size // self.num_attention_heads) % 2:
             raise ValueError(f"head_dim {size} % 2 ≠ 0")
-        if self.attention_bias != self.mlp_bias:
-            raise ValueError(f"attention_bias {self.attention_bias} ≠ mlp_bias {self.mlp_bias}")
         return self
 
     @property
@@ -94,6 +100,7 @@ def read_config(fields: Fields) -> GptConfig:
     theirs = Llama.model_validate(fields)
     ours = {name: getattr(theirs, other) for name, other in FIELDS.items()}
     form = {"norm": "rms", "positions": "rotary", "activation": "swiglu"}
+    ours["bias"] = BIASES[theirs.attention_bias, theirs.mlp_bias]
     return GptConfig.model_validate({**ours, **form, "rope_theta": theirs.theta})
 
 
@@ -101,7 +108,8 @@ def write_config(config: GptConfig) -> Fields:
     """Llama's config from ours. The base of positions is told in both its places."""
     fields = {other: getattr(config, name) for name, other in FIELDS.items()}
     fields |= {"num_key_value_heads": config.n_kv_heads or config.n_heads, "head_dim": config.head_size}
-    fields |= {"intermediate_size": config.hidden, "hidden_act": "silu", "mlp_bias": config.bias}
+    fields |= {"intermediate_size": config.hidden, "hidden_act": "silu"}
+    fields |= {"attention_bias": config.bias in (True, "attention"), "mlp_bias": config.bias in (True, "feed_forward")}
     fields |= {"attention_dropout": 0.0, "rope_theta": config.rope_theta}
     return fields | {"rope_parameters": {"rope_type": "default", "rope_theta": config.rope_theta}}
 
@@ -112,7 +120,8 @@ def pieces(config: GptConfig) -> Iterator[Piece]:
     yield Piece("model.norm.weight", ("norm.weight",))
     for n in range(config.n_layers):
         for theirs, ours in MATRICES.items():
-            for kind in ("weight", "bias") if config.bias else ("weight",):
+            biased = config.bias is True or config.bias == ours.partition(".")[0]
+            for kind in ("weight", "bias") if biased else ("weight",):
                 yield Piece(f"model.layers.{n}.{theirs}.{kind}", (f"layers.{n}.{ours}.{kind}",))
         for theirs, ours in NORMS.items():
             yield Piece(f"model.layers.{n}.{theirs}.weight", (f"layers.{n}.{ours}.weight",))
