@@ -36,7 +36,7 @@ TEXT = side(4, 9, 9, 2, 16, 0, 9)
 
 
 def recorded(model: Gpt, keep: tuple[str, ...] = ("weights",)) -> Trace:
-    return record(model, {"read": TEXT}, name="toy", fingerprint="f", keep=keep)
+    return record(model, {"read": TEXT}, name="toy", fingerprint="f", keep=keep, check="full")
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -85,7 +85,7 @@ def test_a_window_and_shared_heads_are_recorded_as_they_are() -> None:
 
 def test_a_transformer_has_three_kinds_of_patterns() -> None:
     source, target = side(5, 6, 7, 8, 3), side(11, 12, 3)
-    trace = record(transformer(), teacher_forced(source, target, 2), name="toy", fingerprint="f")
+    trace = record(transformer(), teacher_forced(source, target, 2), name="toy", fingerprint="f", keep="weights")
     shapes = {address.rpartition("/")[0]: tensor.shape for address, tensor in trace.tensors.items()}
     assert shapes == {
         **{f"encoder.layers.{n}.self": (3, 5, 5) for n in range(2)},
@@ -129,20 +129,21 @@ def test_a_trace_of_a_gpt_travels(tmp_path: object) -> None:
 
 @pytest.mark.parametrize("fault", ["permuted heads", "a mask that is gone", "a scale that is dropped"])
 def test_a_model_that_changes_when_somebody_looks_is_caught(fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Planted in the layer itself, only while a tap is set: weights and context still agree, the logits do not."""
-    from regard.layers import attention
+    """Planted in the kernel's call itself, only while a tap is set: the rows still agree, the logits do not."""
+    from regard.core import path
 
-    real = attention.attend
+    real = path.fused
 
     def wrong(query: Tensor, key: Tensor, value: Tensor, **more: object) -> Tensor:
-        assert active() is not None
+        if active() is None:
+            return real(query, key, value, **more)
         if fault == "permuted heads":
             return real(query.flip(1), key, value, **more)
         if fault == "a mask that is gone":
             return real(query, key, value, **{**more, "mask": None})
         return real(query * 3, key, value, **more)
 
-    monkeypatch.setattr(attention, "attend", wrong)
+    monkeypatch.setattr(path, "fused", wrong)
     with pytest.raises(Failure) as caught:
         recorded(gpt(d_model=24))
     assert caught.value.code == "trace_check"

@@ -60,7 +60,7 @@ def test_safetensors_and_json_are_enough_to_read_it(saved: Path) -> None:
     with safe_open(saved, framework="numpy") as file:
         facts = json.loads(file.metadata()["regard"])
         weights = file.get_tensor("decoder.layers.0.cross/weights")
-    assert facts["format"] == "regard-trace-1"
+    assert facts["format"] == "regard-trace-2"
     assert facts["sequences"]["target"]["tokens"] == ["黑", "貓", "</s>"]
     np.testing.assert_array_equal(weights, trace().tensors["decoder.layers.0.cross/weights"])
 
@@ -80,7 +80,7 @@ def test_no_changed_byte_goes_unseen(saved: Path) -> None:
         assert refused(saved) in ("trace_broken", "trace_version")
 
 
-@pytest.mark.parametrize("told", [None, "null", "[1]", '{"format": "regard-trace-2"}'])
+@pytest.mark.parametrize("told", [None, "null", "[1]", '{"format": "regard-trace-1"}'])
 def test_another_version_and_other_files_are_refused(tmp_path: Path, told: str | None) -> None:
     save_file({"a": np.zeros(3)}, tmp_path / "x", metadata=None if told is None else {"regard": told})
     assert refused(tmp_path / "x") == "trace_version"

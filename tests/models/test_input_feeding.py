@@ -170,7 +170,7 @@ def test_a_trace_gathers_the_steps_and_changes_nothing(kind: str, timing: str) -
     model = translator(attention=kind, input_feeding=timing)
     source, target = side((5, 6, 7, 8, 3)), side((11, 12, 13, 3))
     keep = ("query", "key", "weights", "context")
-    trace = record(model, teacher_forced(source, target, 2), name="toy", fingerprint="0" * 64, keep=keep)
+    trace = record(model, teacher_forced(source, target, 2), name="toy", fingerprint="0" * 64, keep=keep, check="full")
     assert trace.check.deviation < 1e-6
     assert trace.weights().shape[-2:] == (4, 5)
     assert {step: trace.tensors[f"{CROSS}/{step}"].shape[-2] for step in keep} == {

@@ -150,7 +150,7 @@ def test_large_files_are_fewer(run: Path, tmp_path: Path, monkeypatch: pytest.Mo
 def test_a_run_goes_on_where_a_recording_fails(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     told: list = []
     watch, loaded = watcher(tmp_path, run, told)
-    monkeypatch.setattr(recording, "_deviation", lambda came, expected: float("nan"))
+    monkeypatch.setattr(recording, "_logits_deviation", lambda *runs: float("nan"))
     loaded.model.train()
     watch(loaded.model, 5, {})
     assert [(kind, facts["error"].code) for kind, facts in told] == [("warning", "trace_check")]

@@ -30,6 +30,16 @@ class Mask(ABC):
         Queries stand at the *end* of the keys: with 1 query and 5 keys, the query is position 4 (a cached step).
         """
 
+    def spans(self, queries: int, keys: int, row: int = 0) -> Tensor | None:
+        """The rule in O(queries): (queries, 2), the first key each may see and the one after its last.
+
+        None where no such numbers are known without the matrix; `spanned` finds them there, if there are any.
+
+        Args:
+            row: which text of the batch.
+        """
+        return None
+
     def __and__(self, other: "Mask | Tensor") -> "Mask":
         return _Both(self, _rule(other))
 
@@ -51,6 +61,13 @@ class _Both(Mask):
 
     def allows(self, queries: int, keys: int, device: torch.device | str | None = None) -> Tensor:
         return self.left.allows(queries, keys, device) & self.right.allows(queries, keys, device)
+
+    def spans(self, queries: int, keys: int, row: int = 0) -> Tensor | None:
+        left, right = self.left.spans(queries, keys, row), self.right.spans(queries, keys, row)
+        if left is None or right is None:
+            return None
+        first, last = torch.maximum(left[:, 0], right[:, 0]), torch.minimum(left[:, 1], right[:, 1])
+        return torch.stack([first, torch.maximum(first, last)], dim=1)
 
 
 @dataclass(frozen=True)
@@ -82,6 +99,11 @@ class _Window(Mask):
         near = key <= query
         return near if self.back is None else near & (key >= query - self.back)
 
+    def spans(self, queries: int, keys: int, row: int = 0) -> Tensor | None:
+        last = torch.arange(keys - queries, keys, dtype=torch.int32).clamp(min=-1) + 1
+        first = torch.zeros_like(last) if self.back is None else (last - 1 - self.back).clamp(min=0)
+        return torch.stack([torch.minimum(first, last), last], dim=1)
+
 
 @dataclass(frozen=True, eq=False)
 class _Matrix(Mask):
@@ -94,6 +116,10 @@ class _Matrix(Mask):
     def allows(self, queries: int, keys: int, device: torch.device | str | None = None) -> Tensor:
         _check_fit(self.matrix.shape, (*self.matrix.shape[:-2], queries, keys))
         return self.matrix.to(device=device)
+
+    def spans(self, queries: int, keys: int, row: int = 0) -> Tensor | None:
+        found = spanned(_of_row(self.matrix, row, queries, keys))
+        return found if found.dtype == torch.int32 else None
 
 
 @dataclass(frozen=True)
@@ -167,6 +193,49 @@ def allowed(mask: Mask | Tensor | None, scores: Sequence[int], device: torch.dev
     matrix = rule.allows(scores[-2], scores[-1], device)
     _check_fit(matrix.shape, scores)
     return matrix
+
+
+def visible(mask: Mask | Tensor | None, queries: int, keys: int, row: int = 0) -> Tensor | None:
+    """A mask as data, of one text of a batch: what `Recipe.visible` holds. Heads share it.
+
+    Returns:
+        (queries, 2) int32 where every query sees one run of keys; else bool (queries, keys); None where all see all.
+    """
+    if mask is None:
+        return None
+    rule = mask if isinstance(mask, Mask) else of(mask)
+    found = rule.spans(queries, keys, row)
+    return spanned(_of_row(rule.allows(queries, keys), row, queries, keys)) if found is None else found
+
+
+def spanned(matrix: Bool[Tensor, "queries keys"]) -> Tensor:
+    """(queries, 2) int32 where every query sees one run of keys (or none); else the matrix itself.
+
+    >>> spanned(torch.tensor([[True, False, False], [False, True, True]]))
+    tensor([[0, 1],
+            [1, 3]], dtype=torch.int32)
+    """
+    keys, count = matrix.shape[1], matrix.sum(1)
+    if not keys:
+        return count.new_zeros(len(matrix), 2).int()
+    bits = matrix.contiguous().view(torch.uint8)
+    first, last = bits.argmax(1), keys - bits.flip(1).argmax(1)
+    first, last = (torch.where(count > 0, each, 0) for each in (first, last))
+    return torch.stack([first, last], dim=1).int() if bool((last - first == count).all()) else matrix
+
+
+def _of_row(matrix: Tensor, row: int, queries: int, keys: int) -> Tensor:
+    """The mask of one text of the batch, (queries, keys).
+
+    Raises:
+        BadInput: `mask_of_heads`: heads have masks of their own.
+    """
+    while matrix.ndim > 3:
+        if matrix.shape[1] > 1 and not bool((matrix == matrix[:, :1]).all()):
+            raise BadInput("mask_of_heads", mask=list(matrix.shape))
+        matrix = matrix[:, 0]
+    matrix = matrix if matrix.ndim == 2 else matrix[row if len(matrix) > 1 else 0]
+    return matrix.expand(queries, keys)
 
 
 def _check_fit(mask: Sequence[int], scores: Sequence[int]) -> None:

@@ -41,12 +41,14 @@ class Site:
         queries, keys: the sequence each side belongs to: `source`, `read` (what the decoder reads) or `target` (what
             it writes: the query that predicts a token stands for it).
         n_heads: how many patterns it has.
+        module: what a foreign model calls it; empty for ours.
     """
 
     address: str
     queries: str
     keys: str
     n_heads: int
+    module: str = ""
 
     @property
     def layer(self) -> int:

@@ -13,11 +13,52 @@ True
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from functools import partial
+from dataclasses import dataclass
 
 from torch import Tensor
 
+from regard.core.biases import Bias
+from regard.core.masks import Mask
+from regard.core.scorers import Scorer
+
 Tap = Callable[[str, str, Tensor], Tensor]
+
+
+class Observer:
+    """A tap that asks for no step between: the fused kernel runs, and shows it query, key, value, context and `output`.
+
+    What such a tap does not need to see, it is told: how weights are made of queries and keys.
+    """
+
+    def __call__(self, address: str, step: str, tensor: Tensor) -> Tensor:
+        """What goes on instead of `tensor`."""
+        return tensor
+
+    def scored(self, address: str, scorer: Scorer, bias: Bias | Tensor | None, mask: Mask | None) -> Mask | None:
+        """Told before each attention how it scores; the mask that goes on: a knockout is an edit here."""
+        return mask
+
+
+@dataclass(frozen=True)
+class Place:
+    """A tap with an address bound to it, as `attend` takes it."""
+
+    tap: Tap
+    address: str
+
+    def __call__(self, step: str, tensor: Tensor) -> Tensor:
+        """The tensor that goes on."""
+        return self.tap(self.address, step, tensor)
+
+    @property
+    def between(self) -> bool:
+        """Whether it sees the steps between queries and context, so that no kernel may skip them."""
+        return not isinstance(self.tap, Observer)
+
+    def scored(self, scorer: Scorer, bias: Bias | Tensor | None, mask: Mask | None) -> Mask | None:
+        """The mask that goes on."""
+        return self.tap.scored(self.address, scorer, bias, mask) if isinstance(self.tap, Observer) else mask
+
 
 _active: ContextVar[Tap | None] = ContextVar("tap", default=None)
 
@@ -37,6 +78,6 @@ def tapped(tap: Tap) -> Iterator[None]:
         _active.reset(token)
 
 
-def at(tap: Tap | None, address: str) -> Callable[[str, Tensor], Tensor] | None:
-    """The tap with an address bound, as `attend` takes it; None stays None."""
-    return None if tap is None else partial(tap, address)
+def at(tap: Tap | None, address: str) -> Place | None:
+    """The tap with an address bound; None stays None."""
+    return None if tap is None else Place(tap, address)

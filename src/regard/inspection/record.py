@@ -1,4 +1,4 @@
-"""Recording: run a model with a tap, keep the steps asked for, and hold them against the model run without one."""
+"""Recording: run a model with a watcher, keep what is asked for, and hold it against the kernel that the model ran."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Protocol
@@ -7,20 +7,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from regard.core.errors import Failure
 from regard.core.protocols import Site
 from regard.core.tap import tapped
-from regard.inspection.trace import READ, Check, Sequence, Trace
+from regard.inspection.keeping import Checking, Choice, Keeper, steps_of
+from regard.inspection.trace import READ, SOURCE, TARGET, Sequence, Trace
+from regard.inspection.visit import Watcher
 from regard.text.tokenizers import SPECIAL, START
 
-TOLERANCE = 1e-4
-"""How far a recorded tensor may be from the model's own, in fp32."""
-
-KEPT = ("weights",)
 VECTORS = ("embedded", "positioned", "states")
 """What the vectors themselves are called under a tap: words alone, with their positions, after each layer."""
-
-_CHECKED = ("weights", "value", "context")
 
 
 class Traceable(Protocol):
@@ -47,12 +42,19 @@ def teacher_forced(source: Sequence, target: Sequence, start: int) -> dict[str, 
     own = max(words, default=-1) + 1
     tokens, ids = (SPECIAL[START], *target.tokens[:-1]), (start, *target.ids[:-1])
     read = Sequence(target.text, tokens, ids, (own, *words), ((0, 0), *target.spans[:-1]))
-    return {"source": source, READ: read, "target": target}
+    return {SOURCE: source, READ: read, TARGET: target}
 
 
 @torch.inference_mode()
 def record(
-    model: Traceable, sequences: Mapping[str, Sequence], *, name: str, fingerprint: str, keep: Collection[str] = KEPT
+    model: Traceable,
+    sequences: Mapping[str, Sequence],
+    *,
+    name: str,
+    fingerprint: str,
+    keep: str | Collection[str] = "qk",
+    check: Checking = "rows",
+    choice: Choice | None = None,
 ) -> Trace:
     """What `model` attends to on one text.
 
@@ -60,56 +62,37 @@ def record(
         sequences: of a GPT {"read": the text}; of a translator `teacher_forced(source, target, start)`, where query i
             of the cross-attention is the position that predicts target token i.
         name, fingerprint: who the model is.
-        keep: the steps of `core.attend.STEPS` to keep, and of `VECTORS`.
+        keep: names of `keeping.KEEPS`, of steps, and of `VECTORS`.
+        check: `rows`, or `full`: every row, and the logits of the model run without a watcher.
+        choice: which parts, layers and heads; None for all.
 
     Raises:
         Failure: `trace_check`: what was recorded is not what the model computes.
+        BadInput: `keep_unknown`, `head_absent`.
     """
     device = next(iter(model.parameters())).device
-    inputs = [torch.tensor([sequences[side].ids], device=device) for side in ("source", READ) if side in sequences]
-    untouched = model.head(model.features(*inputs))
-    parts: dict[str, list[Tensor]] = {}
+    inputs = [torch.tensor([sequences[side].ids], device=device) for side in (SOURCE, READ) if side in sequences]
+    choice, kept = choice or Choice(), steps_of(keep, VECTORS)
+    sites = tuple(site for site in model.sites if choice.takes(site.address))
+    expected = {site.address: len(sequences[site.queries].ids) for site in sites}
+    keeper, vectors = Keeper(kept, check, choice, expected), dict[str, np.ndarray]()
 
-    def look(address: str, step: str, tensor: Tensor) -> Tensor:
-        if step in keep or step in _CHECKED:
-            parts.setdefault(f"{address}/{step}", []).append(tensor)
-        return tensor
+    def vector(address: str, step: str, tensor: Tensor) -> None:
+        if step in kept:
+            vectors[f"{address}/{step}"] = tensor.float().cpu().numpy()
 
-    with tapped(look):
-        logits = model.head(model.features(*inputs))
-    sites = tuple(model.sites)
-    seen = {key: _whole(key, each) for key, each in parts.items()}
-    check = _checked(sites, seen, logits, untouched)
-    kept = {key: _per_head(tensor) for key, tensor in seen.items() if key.rpartition("/")[2] in keep}
-    return Trace(name, fingerprint, dict(sequences), sites, kept, check)
-
-
-def _whole(key: str, parts: list[Tensor]) -> Tensor:
-    """A step's tensor over all queries; with input feeding it comes query by query, and the same memory each time."""
-    return parts[0] if key.endswith(("/key", "/value")) or len(parts) == 1 else torch.cat(parts, dim=-2)
+    with tapped(Watcher(keeper, vector)):
+        features = model.features(*inputs)
+    far = _logits_deviation(model, inputs, features) if check == "full" else 0.0
+    keeper.finish()
+    heads = None if choice.heads is None else tuple(sorted(choice.heads))
+    found = {**keeper.tensors, **vectors}
+    return Trace(name, fingerprint, dict(sequences), sites, found, keeper.checked(far), keeper.recipes, heads)
 
 
-def _checked(sites: Collection[Site], seen: dict[str, Tensor], logits: Tensor, untouched: Tensor) -> Check:
-    """The full check: weights sum to 1 or 0, weights · value is the context, logits are the untouched model's."""
-    found = [_deviation(logits, untouched)]
-    for site in sites:
-        weights, value, context = (seen[f"{site.address}/{step}"] for step in ("weights", "value", "context"))
-        total = weights.sum(-1)
-        found += [_deviation(total, (total > 0.5).float()), _deviation(weights @ value, context)]
-    worst = float(np.max(found))  # NaN stays NaN, which max() may lose
-    if not worst <= TOLERANCE:
-        raise Failure("trace_check", deviation=f"{worst:.1e}", tolerance=f"{TOLERANCE:.0e}")
-    return Check("full", worst, TOLERANCE)
-
-
-def _deviation(came: Tensor, expected: Tensor) -> float:
-    """max|a − b| / max|b|."""
+def _logits_deviation(model: Traceable, inputs: list[Tensor], features: Tensor) -> float:
+    """How far the logits of the watched run are from those of the model alone: max|a − b| / max|b|."""
+    came, expected = model.head(features), model.head(model.features(*inputs))
     if not expected.numel():
         return 0.0
     return float((came - expected).abs().max() / expected.abs().max().clamp(min=1e-30))
-
-
-def _per_head(tensor: Tensor) -> np.ndarray:
-    """(1, …) of a model without heads as (1 head, …); the batch axis of one text goes."""
-    per_head = tensor if tensor.dim() == 3 else tensor[0]
-    return per_head.float().cpu().numpy()

@@ -1,27 +1,34 @@
 """A trace: what a model attended to on one text, as data. No model in it; it can be looked at anywhere.
 
-On disk it is one safetensors file: a tensor `ADDRESS/STEP` for each step kept, and under the metadata key `regard` a
-JSON object with everything else; the metadata key `sha256` holds both together. `safetensors` and numpy are enough to
-read it.
+What was kept are tensors `ADDRESS/STEP`. Where queries and keys are among them, the score recipe stands beside them:
+any row of any step from `scores` to `weights` is computed exactly when it is asked for. On disk it is one file.
 """
 
-import hashlib
-import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save
 
 from regard.core.errors import BadInput
-from regard.core.files import write_whole
 from regard.core.protocols import Site
+from regard.inspection import trace_file
 
-FORMAT = "regard-trace-1"
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from regard.core.recipe import Recipe, Rows
+
+COMPUTED = ("scores", "scaled", "masked", "weights")
+"""Steps that queries, keys and the recipe give."""
+
+SOURCE = "source"
+"""The sequence that an encoder reads."""
+
 READ = "read"
 """The sequence that a decoder reads; a GPT has no other."""
+TARGET = "target"
+"""The sequence that a translator writes."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +55,7 @@ class Sequence:
         tokens, ids: with the end token.
         words: the word between spaces that each token belongs to, from 0; one that is no text is a word of its own.
         spans: the characters of `text` that each token covers, from … to; none for one that is no text.
+        kinds: of each token `text`, `special`, `unknown` or `padding`; empty where it was not told.
     """
 
     text: str
@@ -55,6 +63,7 @@ class Sequence:
     ids: tuple[int, ...]
     words: tuple[int, ...]
     spans: tuple[tuple[int, int], ...]
+    kinds: tuple[str, ...] = ()
 
     def word_list(self) -> tuple[str, ...]:
         """The words that `words` counts; tokens that are no text (the end) stand for themselves."""
@@ -65,15 +74,35 @@ class Sequence:
 
 
 @dataclass(frozen=True)
+class Written:
+    """A score recipe with the names of its tensors instead of them; several places may share one.
+
+    Attributes:
+        scale, softcap: as in `core.recipe.Recipe`.
+        vector, bias, visible, sinks: the name of each in `Trace.tensors`; None where there is none.
+    """
+
+    scale: float
+    softcap: float | None = None
+    vector: str | None = None
+    bias: str | None = None
+    visible: str | None = None
+    sinks: str | None = None
+
+
+@dataclass(frozen=True)
 class Trace:
     """What a model attended to.
 
     Attributes:
         model, fingerprint: its name and the sha256 of its weights.
-        sequences: by name: `read`, what the decoder reads; of a translator also `source` and `target`, what it writes.
+        sequences: by name: `source`, what an encoder reads; `read`, what a decoder reads; of a translator also
+            `target`, what it writes.
         sites: where it attends, and which sequence queries and keys belong to.
-        tensors: `ADDRESS/STEP` → (heads, queries, …), float32 or float16.
+        tensors: `ADDRESS/STEP` → (heads, queries, …), float32 or float16; beside them what recipes name.
         check: how the trace proves itself.
+        recipes: by address, how weights are made of queries and keys.
+        heads: which heads were recorded; None: all.
     """
 
     model: str
@@ -82,27 +111,77 @@ class Trace:
     sites: tuple[Site, ...]
     tensors: dict[str, np.ndarray] = field(repr=False)
     check: Check
+    recipes: dict[str, Written] = field(repr=False, default_factory=dict)
+    heads: tuple[int, ...] | None = None
 
-    def tensor(self, step: str, *, part: str | None = None, layer: int = 0, head: int = 0) -> np.ndarray:
+    def tensor(
+        self, step: str, *, part: str | None = None, layer: int = 0, head: int = 0, rows: "Rows | None" = None
+    ) -> np.ndarray:
         """One step of one head: `weights` are (queries, keys), each query's sum to 1.
 
         Args:
             part: `encoder`, `decoder` (what it reads) or `cross`; None for `cross` where there is one.
+            rows: of which queries alone: a slice, or a tensor of their numbers; None: all.
 
         Raises:
             BadInput: no such part, layer, head or step in this trace; it says which there are.
         """
         site = self.site(part, layer)
+        at, count = self._place(site, head)
+        name = f"{site.address}/{step}"
+        if name in self.tensors:
+            kept = self.tensors[name]
+            whole = kept[at * len(kept) // count]  # grouped heads share keys and values
+            return whole if rows is None else whole[np.asarray(rows) if not isinstance(rows, slice) else rows]
+        if step not in COMPUTED or not self.computes(site):
+            raise BadInput("step_not_kept", step=step, kept=", ".join(sorted(self.tensors)) or "–")
+        return self._computed(step, site, at, rows)
+
+    def weights(
+        self, *, part: str | None = None, layer: int = 0, head: int = 0, rows: "Rows | None" = None
+    ) -> np.ndarray:
+        """The weights of one head, (queries, keys); computed from queries and keys where they were not kept."""
+        return self.tensor("weights", part=part, layer=layer, head=head, rows=rows)
+
+    def computes(self, site: Site) -> bool:
+        """Whether queries, keys and the recipe of a place are here, so that its weights can be made."""
+        kept = (f"{site.address}/{step}" in self.tensors for step in ("query", "key"))
+        return site.address in self.recipes and all(kept)
+
+    def recipe(self, site: Site) -> "Recipe":
+        """The score recipe of a place, with its tensors."""
+        import torch
+
+        from regard.core.recipe import Recipe
+
+        written = self.recipes[site.address]
+        names = {part: getattr(written, part) for part in ("vector", "bias", "visible", "sinks")}
+        tensors = {part: torch.from_numpy(self.tensors[name]) for part, name in names.items() if name is not None}
+        return Recipe(scale=written.scale, softcap=written.softcap, **tensors)
+
+    def asked(self, site: Site) -> "tuple[Recipe, Tensor, Tensor]":
+        """Recipe, queries (heads, queries, d) and keys (kv_heads, keys, d) of a place: all that weights are made of."""
+        import torch  # nobody waits for it who reads what was kept
+
+        query, key = (torch.from_numpy(self.tensors[f"{site.address}/{step}"]).float() for step in ("query", "key"))
+        return self.recipe(site), query, key
+
+    def _place(self, site: Site, head: int) -> tuple[int, int]:
+        """Where a head stands among those kept, and how many these are."""
         if not 0 <= head < site.n_heads:
             raise BadInput("no_head", head=head, n_heads=site.n_heads, address=site.address)
-        name = f"{site.address}/{step}"
-        if name not in self.tensors:
-            raise BadInput("step_not_kept", step=step, kept=", ".join(sorted(self.tensors)))
-        return self.tensors[name][head]
+        kept = range(site.n_heads) if self.heads is None else self.heads
+        if head not in kept:
+            raise BadInput("head_not_kept", head=head, kept=", ".join(map(str, kept)))
+        return kept.index(head), len(kept)
 
-    def weights(self, *, part: str | None = None, layer: int = 0, head: int = 0) -> np.ndarray:
-        """The weights of one head, (queries, keys)."""
-        return self.tensor("weights", part=part, layer=layer, head=head)
+    def _computed(self, step: str, site: Site, at: int, rows: "Rows | None") -> np.ndarray:
+        from regard.core.recipe import ALL, steps
+
+        recipe, query, key = self.asked(site)
+        group = at * len(key) // len(query)
+        found = steps(recipe.of_head(at), query[at : at + 1], key[group : group + 1], ALL if rows is None else rows)
+        return np.asarray(found[step][0].numpy())
 
     def site(self, part: str | None, layer: int) -> Site:
         """The place of this part and layer."""
@@ -119,17 +198,8 @@ class Trace:
 
     def save(self, path: Path | str) -> None:
         """Write the trace to one safetensors file, whole or not at all."""
-        facts = {
-            "format": FORMAT,
-            "model": self.model,
-            "fingerprint": self.fingerprint,
-            "sequences": {name: asdict(sequence) for name, sequence in self.sequences.items()},
-            "sites": [asdict(site) for site in self.sites],
-            "check": asdict(self.check),
-        }
-        tensors = {name: np.ascontiguousarray(tensor) for name, tensor in self.tensors.items()}
-        told = json.dumps(facts, ensure_ascii=False)
-        write_whole(path, save(tensors, metadata={"regard": told, "sha256": _digest(told, tensors)}))
+        facts = {name: value for name, value in asdict(replace(self, tensors={})).items() if name != "tensors"}
+        trace_file.write(path, facts, self.tensors)
 
 
 def load(path: Path | str) -> Trace:
@@ -138,39 +208,26 @@ def load(path: Path | str) -> Trace:
     Raises:
         BadInput: no such file, cut short or altered, not a trace, or a trace of another version.
     """
-    if not Path(path).is_file():
-        raise BadInput("file_missing", path=str(path))
-    try:
-        with safe_open(path, framework="numpy") as file:
-            metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 — it is no dict
-        facts = json.loads(metadata.get("regard", "null"))
-    except (SafetensorError, OSError, ValueError, RecursionError) as error:
-        raise BadInput("trace_broken", path=str(path), reason=str(error)) from error
-    if not isinstance(facts, dict) or facts.get("format") != FORMAT:
-        came = facts.get("format") if isinstance(facts, dict) else None
-        raise BadInput("trace_version", path=str(path), came=str(came), expected=FORMAT)
-    if metadata.get("sha256") != _digest(metadata["regard"], tensors):
-        raise BadInput("trace_broken", path=str(path), reason="sha256")
+    facts, tensors = trace_file.read(path)
     try:
         return _trace(facts, tensors)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise BadInput("trace_broken", path=str(path), reason=str(error)) from error
 
 
-def _digest(told: str, tensors: dict[str, np.ndarray]) -> str:
-    """The sha256 of everything that a trace holds: safetensors itself would not see a changed number."""
-    digest = hashlib.sha256(told.encode())
-    for name, tensor in sorted(tensors.items()):
-        digest.update(f"{name} {tensor.dtype} {tensor.shape} ".encode() + tensor.tobytes())
-    return digest.hexdigest()
-
-
 def _trace(facts: dict[str, Any], tensors: dict[str, np.ndarray]) -> Trace:
-    sequences = {name: _sequence(**side) for name, side in facts["sequences"].items()}
-    sites = tuple(Site(**site) for site in facts["sites"])
-    return Trace(facts["model"], facts["fingerprint"], sequences, sites, tensors, Check(**facts["check"]))
+    return Trace(
+        model=facts["model"],
+        fingerprint=facts["fingerprint"],
+        sequences={name: _sequence(**side) for name, side in facts["sequences"].items()},
+        sites=tuple(Site(**site) for site in facts["sites"]),
+        tensors=tensors,
+        check=Check(**facts["check"]),
+        recipes={address: Written(**recipe) for address, recipe in facts["recipes"].items()},
+        heads=None if facts["heads"] is None else tuple(facts["heads"]),
+    )
 
 
-def _sequence(text: str, tokens: list[str], ids: list[int], words: list[int], spans: list[list[int]]) -> Sequence:
-    return Sequence(text, tuple(tokens), tuple(ids), tuple(words), tuple((start, end) for start, end in spans))
+def _sequence(text: str, spans: list[list[int]], **of_tokens: list[Any]) -> Sequence:
+    pairs = tuple((start, end) for start, end in spans)
+    return Sequence(text, spans=pairs, **{name: tuple(each) for name, each in of_tokens.items()})

@@ -16,11 +16,11 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from regard.core.attend import StepTap, attend
+from regard.core.attend import StepTap
 from regard.core.biases import Bias
-from regard.core.fused import fused
 from regard.core.masks import Mask, together
 from regard.core.memory import Memory
+from regard.core.path import attended
 from regard.core.scorers import Additive, Scorer, dot, scaled_dot
 from regard.layers.heads import join, shared, split
 
@@ -74,17 +74,15 @@ class Attention(nn.Module):
             memory: what it looks at; its padding is never seen.
             mask, bias: as `core.attend` takes them.
             turn: what turned the memory's keys, for the queries.
-            tap: sees the eight steps and `output`; without one, dot products run on the fused kernel.
+            tap: sees the eight steps and `output`; an `Observer` sees what enters and leaves the fused kernel.
         """
         query, key, value = self.to_query(states), memory.key, memory.value
         seen = together(mask, memory.mask)
         if self.n_heads is None:
-            return self.to_output(attend(query, key, value, scorer=self.scorer, mask=seen, bias=bias, tap=tap))
+            return self.to_output(attended(query, key, value, scorer=self.scorer, mask=seen, bias=bias, tap=tap))
         query = split(query, self.n_heads)
         query, key, value = turn(query) if turn else query, shared(key, self.n_heads), shared(value, self.n_heads)
-        if tap is None and self.scorer is scaled_dot:
-            return self.to_output(join(fused(query, key, value, mask=seen, bias=bias)))
-        context = attend(query, key, value, scorer=self.scorer, mask=seen, bias=bias, tap=tap)
+        context = attended(query, key, value, scorer=self.scorer, mask=seen, bias=bias, tap=tap)
         output = self.to_output(join(context))
         return output if tap is None else tap("output", output)
 

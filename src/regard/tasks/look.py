@@ -157,7 +157,7 @@ def recorded(text: str, model: str) -> Trace:
         raise BadInput("look_empty")
     if len(side.ids) > longest:
         raise BadInput("look_too_long", tokens=len(side.ids), name=loaded.name, longest=longest)
-    return recording.record(loaded.model, {READ: side}, name=loaded.name, fingerprint=loaded.fingerprint)
+    return recording.record(loaded.model, {READ: side}, name=loaded.name, fingerprint=loaded.fingerprint, check="full")
 
 
 def _chosen(steps: tuple[int, ...] | None, found: tuple[Trace, ...], asked: Asked) -> Looked:

@@ -100,7 +100,7 @@ def occurrences(text: str, word: str, model: str | Path = catalogue.DEFAULTS["ge
     if len(places) < 2:
         raise BadInput("word_once", word=word, count=len(places))
     trace = recording.record(
-        loaded.model, {READ: side}, name=loaded.name, fingerprint=loaded.fingerprint, keep=("weights", *VECTORS)
+        loaded.model, {READ: side}, name=loaded.name, fingerprint=loaded.fingerprint, keep=("weights", *VECTORS), check="full"
     )
     found = stages(trace)
     if np.array_equal(found["embedded"], found["positioned"]):

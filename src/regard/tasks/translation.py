@@ -178,7 +178,7 @@ class Translator:
 
     def _trace(self, source: Side, target: Side, keep: Sequence[str] = ("weights",)) -> Trace:
         sides = recording.teacher_forced(source, target, START)
-        return recording.record(self.model, sides, name=self.name, fingerprint=self.fingerprint, keep=keep)
+        return recording.record(self.model, sides, name=self.name, fingerprint=self.fingerprint, keep=keep, check="full")
 
 
 def checked_rules(beam: int, length_penalty: float) -> Rules:

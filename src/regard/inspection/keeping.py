@@ -1,0 +1,181 @@
+"""Keeping: from visits to a trace's tensors. Each place is checked as it runs; what was not asked for is let go.
+
+A place that runs step by step (a cache, input feeding) is visited once a step; its visits are stitched into one: the
+queries under each other, against the keys of the last.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from regard.core.attend import STEPS
+from regard.core.errors import BadInput, Failure
+from regard.core.recipe import Recipe, shared
+from regard.inspection.trace import COMPUTED, Check, Written
+from regard.inspection.visit import Text, Visit
+
+TOLERANCE, ROUGH = 1e-4, 2e-2
+"""How far a recorded tensor may be from the model's own: in fp32, and where the model computes in 16 bits."""
+
+Checking = Literal["rows", "full"]
+
+KEEPS = {"qk": ("query", "key"), "weights": ("weights",), "steps": STEPS, "statistics": ("statistics",)}
+"""What may be kept, by name; single steps may be named, too."""
+
+
+def steps_of(keep: str | Collection[str], more: Collection[str] = ()) -> frozenset[str]:
+    """The steps that `keep` names.
+
+    Args:
+        more: other names that are allowed (vectors).
+
+    Raises:
+        BadInput: `keep_unknown`.
+    """
+    asked = (keep,) if isinstance(keep, str) else tuple(keep)
+    for name in asked:
+        if name not in KEEPS and name not in STEPS and name not in more:
+            raise BadInput("keep_unknown", came=name, known=", ".join([*KEEPS, *STEPS]))
+    return frozenset(step for name in asked for step in KEEPS.get(name, (name,)))
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Which places and heads are recorded: None is all of them."""
+
+    parts: Collection[str] | None = None
+    layers: Collection[int] | None = None
+    heads: Collection[int] | None = None
+
+    def takes(self, address: str) -> bool:
+        """Whether a place is among them: `decoder.layers.3.self` is the part `decoder` in layer 3."""
+        stack, _, layer, kind = address.split(".")
+        part = kind if kind == "cross" else stack
+        return (self.parts is None or part in self.parts) and (self.layers is None or int(layer) in self.layers)
+
+
+class Keeper:
+    """A sink of visits that checks each place and keeps what was asked for.
+
+    Args:
+        keep: steps, as `steps_of` gives.
+        check: `rows` or `full`.
+        expected: by address, how many queries make a place whole; one that is not named waits for `finish`.
+    """
+
+    def __init__(
+        self,
+        keep: Collection[str],
+        check: Checking = "rows",
+        choice: Choice | None = None,
+        expected: Mapping[str, int] | None = None,
+    ) -> None:
+        self.keep, self.check, self.choice = frozenset(keep), check, choice or Choice()
+        self._expected = expected or {}
+        self._waiting: dict[str, list[Visit]] = {}
+        self._shelf: dict[str, Tensor] = {}
+        self.tensors: dict[str, np.ndarray] = {}
+        self.recipes: dict[str, Written] = {}
+        self.deviation, self.tolerance = 0.0, TOLERANCE
+
+    def __call__(self, address: str, visit: Visit) -> None:
+        """Take a visit; a place that is whole is checked and reduced at once."""
+        if not self.choice.takes(address):
+            return
+        waiting = self._waiting.setdefault(address, [])
+        waiting.append(visit)
+        if sum(each.query.shape[-2] for each in waiting) == self._expected.get(address):
+            self._take(address, stitched(self._waiting.pop(address)))
+
+    def finish(self, rows: Sequence[int] | None = None) -> None:
+        """Take what waits, stitched.
+
+        Args:
+            rows: which text of the batch each visit is read at (the ancestry of a beam); None: the first.
+        """
+        for address, visits in self._waiting.items():
+            self._take(address, stitched(visits, rows))
+        self._waiting = {}
+
+    def checked(self, more: float = 0.0) -> Check:
+        """The check of all that was taken.
+
+        Args:
+            more: a deviation found elsewhere (of the logits).
+
+        Raises:
+            Failure: `trace_check`: what was recorded is not what the model computes.
+        """
+        worst = float(np.max([self.deviation, more]))  # NaN stays NaN, which max() may lose
+        if not worst <= self.tolerance:
+            raise Failure("trace_check", deviation=f"{worst:.1e}", tolerance=f"{self.tolerance:.0e}")
+        return Check(self.check, worst, self.tolerance)
+
+    def _take(self, address: str, text: Text) -> None:
+        self.tolerance = max(self.tolerance, TOLERANCE if text.exact else ROUGH)
+        self.deviation = float(np.max([self.deviation, text.deviation(every=self.check == "full")]))
+        text = text if self.choice.heads is None else chosen(text, sorted(self.choice.heads))
+        computed = text.steps() if self.keep & set(COMPUTED) else {}
+        parts = {"query": text.query, "key": text.key, "value": text.value, "context": text.context, **computed}
+        for step in sorted(self.keep & parts.keys()):
+            self.tensors[f"{address}/{step}"] = _array(parts[step])
+        if {"query", "key"} <= self.keep:
+            self.recipes[address] = self._written(text.recipe)
+
+    def _written(self, recipe: Recipe) -> Written:
+        """The recipe with its tensors on the shelf, each once."""
+        names = {part: self._shelved(part, getattr(recipe, part)) for part in ("vector", "bias", "visible", "sinks")}
+        return Written(recipe.scale, recipe.softcap, **names)
+
+    def _shelved(self, part: str, tensor: Tensor | None) -> str | None:
+        if tensor is None:
+            return None
+        alike = [name for name in self._shelf if name.startswith(f"{part}/")]
+        for name in alike:
+            if torch.equal(self._shelf[name], tensor):
+                return name
+        name = f"{part}/{len(alike)}"
+        self._shelf[name], self.tensors[name] = tensor, _array(tensor)
+        return name
+
+
+def stitched(visits: Sequence[Visit], rows: Sequence[int] | None = None) -> Text:
+    """Visits of one place, one after the other, as one: all queries, against the keys of the last."""
+    texts = [visit.row(row) for visit, row in zip(visits, rows or [0] * len(visits), strict=True)]
+    last = texts[-1]
+    if len(texts) == 1:
+        return last
+    query, context = (torch.cat([getattr(text, part) for text in texts], dim=1) for part in ("query", "context"))
+    visible = torch.cat([_spans(text) for text in texts])
+    return replace(last, query=query, context=context, recipe=replace(last.recipe, visible=visible))
+
+
+def _spans(text: Text) -> Tensor:
+    visible, n_queries, n_keys = text.recipe.visible, text.query.shape[-2], text.key.shape[-2]
+    return torch.tensor([[0, n_keys]] * n_queries, dtype=torch.int32) if visible is None else visible.cpu()
+
+
+def chosen(text: Text, heads: Sequence[int]) -> Text:
+    """Some heads of a place alone, in this order; each with keys and values of its own.
+
+    Raises:
+        BadInput: `head_absent`.
+    """
+    n_heads = len(text.query)
+    absent = [head for head in heads if not 0 <= head < n_heads]
+    if absent:
+        raise BadInput("head_absent", head=absent[0], n_heads=n_heads)
+    bias, sinks = (None if each is None else each[list(heads)] for each in (text.recipe.bias, text.recipe.sinks))
+    key, value = (shared(each, n_heads)[list(heads)] for each in (text.key, text.value))
+    recipe = replace(text.recipe, bias=bias, sinks=sinks)
+    return replace(
+        text, query=text.query[list(heads)], key=key, value=value, context=text.context[list(heads)], recipe=recipe
+    )
+
+
+def _array(tensor: Tensor) -> np.ndarray:
+    return tensor.detach().cpu().numpy()

@@ -1,0 +1,147 @@
+"""One run of one place's kernel, as it was seen: what entered, what came out, and how weights are made in it.
+
+Models of ours (through an `Observer`) and foreign ones (through their attention interface) both hand visits to a sink;
+from there on nobody asks whose model it was.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from regard.core.attend import STEPS
+from regard.core.biases import Bias, matrix
+from regard.core.masks import Mask, visible
+from regard.core.recipe import ALL, Recipe, Rows, shared, steps
+from regard.core.scorers import Additive, Scorer
+from regard.core.tap import Observer
+
+SAMPLED = 32
+"""Queries a head that the check `rows` looks at: evenly spaced, the first and the last among them."""
+
+_SCRATCH = 2**24
+"""Bytes of weights that are made at once where every row is wanted."""
+
+
+@dataclass(frozen=True)
+class Visit:
+    """What one place did in one run, for a whole batch.
+
+    Attributes:
+        query: (batch, heads, queries, d), as it entered the kernel: with bias, norm and rotation.
+        key, value: (batch, kv_heads, keys, d); fewer heads than queries are shared by groups.
+        context: (batch, heads, queries, d_value), what the kernel gave.
+        recipe: how weights are made, but for what may be seen.
+        mask: who may see whom, in any text of the batch.
+    """
+
+    query: Tensor
+    key: Tensor
+    value: Tensor
+    context: Tensor
+    recipe: Recipe
+    mask: Mask | Tensor | None = None
+
+    def row(self, at: int) -> "Text":
+        """What was seen of one text of the batch."""
+        q, k = self.query.shape[-2], self.key.shape[-2]
+        recipe = replace(self.recipe, visible=visible(self.mask, q, k, at))
+        query, key, value, context = (each[at].float() for each in (self.query, self.key, self.value, self.context))
+        return Text(query, key, value, context, recipe, self.query.dtype == torch.float32)
+
+
+@dataclass(frozen=True)
+class Text:
+    """A visit's part of one text: (heads, n, d) in float32, and the whole recipe.
+
+    Attributes:
+        exact: the kernel computed in float32, not in 16 bits.
+    """
+
+    query: Tensor
+    key: Tensor
+    value: Tensor
+    context: Tensor
+    recipe: Recipe
+    exact: bool = True
+
+    def steps(self, rows: Rows = ALL) -> dict[str, Tensor]:
+        """`scores`, `scaled`, `masked`, `weights` of these queries."""
+        return steps(self.recipe, self.query, self.key, rows)
+
+    def deviation(self, *, every: bool = False) -> float:
+        """How far weights made from q, k and the recipe are from what the kernel made of the same values.
+
+        The larger of max|weights·V − context| / max|context| and of how far a query's weights are from summing to 1
+        or 0 (with a sink: from at most 1).
+
+        Args:
+            every: all queries, in blocks; else `SAMPLED` of them.
+        """
+        count = self.query.shape[-2]
+        if not count:
+            return 0.0
+        spread = torch.linspace(0, count - 1, min(SAMPLED, count)).round().long()
+        blocks = self._blocks(count) if every else [spread]
+        size = self.context.abs().max().clamp(min=1e-30)
+        return max((self._row_deviation(rows, size) for rows in blocks), key=lambda far: (far != far, far))
+
+    def _blocks(self, count: int) -> list[Rows]:
+        at_once = max(1, _SCRATCH // (4 * len(self.query) * max(1, self.key.shape[-2])))
+        return [slice(start, start + at_once) for start in range(0, count, at_once)]
+
+    def _row_deviation(self, rows: Rows, size: Tensor) -> float:
+        weights = self.steps(rows)["weights"]
+        total, value = weights.sum(-1), shared(self.value, len(weights))
+        whole = (total - (total > 0.5).float()).abs() if self.recipe.sinks is None else (total - 1).clamp(min=0)
+        far = (weights @ value - self.context[:, rows]).abs().max() / size
+        return float(torch.stack([whole.max(), far]).max())  # NaN stays NaN
+
+
+Sink = Callable[[str, Visit], None]
+"""Is handed the address and the visit, each time a place has run."""
+
+
+class Watcher(Observer):
+    """Hands a sink every visit of our own models, and shows vectors beside the attentions to `vectors`."""
+
+    def __init__(self, sink: Sink, vectors: Callable[[str, str, Tensor], None] | None = None) -> None:
+        self._sink, self._vectors = sink, vectors
+        self._parts: dict[str, Tensor] = {}
+        self._how: tuple[Scorer, Bias | Tensor | None, Mask | None]
+
+    def scored(self, address: str, scorer: Scorer, bias: Bias | Tensor | None, mask: Mask | None) -> Mask | None:
+        """Remember how the attention that now begins makes its weights."""
+        self._parts, self._how = {}, (scorer, bias, mask)
+        return mask
+
+    def __call__(self, address: str, step: str, tensor: Tensor) -> Tensor:
+        """Gather what enters and leaves; with the context a visit is whole."""
+        if step in ("query", "key", "value", "context"):
+            self._parts[step] = tensor if tensor.ndim == 4 else tensor[:, None]
+        elif step not in STEPS and self._vectors is not None:
+            self._vectors(address, step, tensor)
+        if step == "context":
+            self._sink(address, self._visit())
+        return tensor
+
+    def _visit(self) -> Visit:
+        scorer, bias, mask = self._how
+        query, key = self._parts["query"], self._parts["key"]
+        vector = scorer.v if isinstance(scorer, Additive) else None
+        added = None if bias is None else diagonals(matrix(bias, query.shape[-2], key.shape[-2], query))
+        return Visit(**self._parts, recipe=Recipe(scorer.scale(query.shape[-1]), vector, None, added), mask=mask)
+
+
+def diagonals(bias: Tensor | None) -> Tensor | None:
+    """A bias (heads, queries, keys) as (heads, queries + keys − 1), where it depends on key − query alone; else itself.
+
+    >>> diagonals(torch.tensor([[[0.0, 1.0], [-1.0, 0.0]]]))
+    tensor([[-1.,  0.,  1.]])
+    """
+    if bias is None:
+        return None
+    found = torch.cat([bias[:, 1:, 0].flip(1), bias[:, 0]], dim=1)
+    spread = found.unfold(1, bias.shape[2], 1).flip(1)  # row i of a Toeplitz matrix begins at queries − 1 − i
+    return found if torch.equal(spread, bias) else bias
