@@ -29,6 +29,14 @@ def ask(*arguments: str | Path, stdin: str | bytes = b"") -> Answer:
     return Answer(code, out.getvalue(), err.getvalue())
 
 
+def options(*command: str) -> set[str]:
+    """The names of all parameters of a command, but for those of every one that trains."""
+    found: Any = main.build(list(command[:1]))
+    for name in command:
+        found = found.commands[name]
+    return {parameter.name for parameter in found.params} - {"output", "resume", "form_of_result", "lang"}
+
+
 @contextmanager
 def fed(text: str | bytes) -> Iterator[None]:
     """Standard input holds this."""

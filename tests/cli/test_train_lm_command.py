@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from asking import Answer, ask, refused, start
+from asking import Answer, ask, options, refused, start
 
-from regard.cli.train_lm import DATA, MODEL
 from regard.tasks.lm_choices import LmData
 from regard.training.settings import LmSettings
 from toy import reversed_pairs
@@ -40,7 +39,7 @@ def test_a_newcomer_is_told_all_and_a_program_one_line(text: Path) -> None:
     answer = train("--text", text, *SHORT)
     lines = answer.err.splitlines()
     begun = (
-        r"Training on \d+ tokens of 1 documents, validating on \d+: 5 steps of 2 × 11 tokens; gpt2: 1 layers, 7 heads"
+        r"Training on \d+ tokens \(documents: 1\), validating on \d+: 5 steps of 2 × 11 tokens; gpt2: layers 1, heads 7"
     )
     assert re.match(begun, lines[0])
     assert re.match(r"Validation at step 4: loss \d\.\d{4} nats a token, \d\.\d{4} bits a byte \(the best", lines[1])
@@ -65,17 +64,17 @@ def test_every_option_arrives(text: Path) -> None:
     run |= {"weight_decay": 0.03, "decayed": "all", "beta1": 0.8, "beta2": 0.97, "label_smoothing": 0.2, "clip": 0.7}
     run |= {"seed": 5, "evaluate_every": 2, "patience": 3, "save_every": 4, "precision": "fp32", "compile": False}
     run |= {"threads": 1, "device": "cpu", "watch": "ant bee", "form": "llama", "batch_size": 3}
-    assert {"text", *data} == set(DATA) == set(LmData.model_fields)
-    assert set(model) == set(MODEL)
+    assert {"text", *data} == set(LmData.model_fields)
+    assert options("train", "lm") == {"text", *data, *model, *run}
     assert set(run) == set(LmSettings.model_fields) - {"model"}
     given = {name: value[0] if isinstance(value, list) else value for name, value in (data | model | run).items()}
     assert not given.pop("compile")
-    options = [part for name, value in given.items() for part in (f"--{name.replace('_', '-')}", str(value))]
-    answer = train("--text", "text.jsonl", "--no-compile", *options)
+    typed = [part for name, value in given.items() for part in (f"--{name.replace('_', '-')}", str(value))]
+    answer = train("--text", "text.jsonl", "--no-compile", *typed)
     assert answer.code == 0, answer
     written = facts()
     assert written["data"] == {"text": ["text.jsonl"], **data}
-    assert {name: written["settings"]["model"][MODEL[name]] for name in model} == model
+    assert {name: written["settings"]["model"][name.replace("context", "max_len")] for name in model} == model
     assert {name: written["settings"][name] for name in run} == run
 
 
