@@ -65,6 +65,20 @@ def test_a_language_model_is_listed_by_what_it_was_measured_by(shelf: Path) -> N
     assert [each["kind"] for each in told] == ["translation", "translation", "generation"]
 
 
+@pytest.mark.parametrize("card", ["", "# A model\n", "---\nlicense: mit\n---\n", "---\n---\n"])
+def test_a_model_without_scores_on_its_card_is_listed_all_the_same(shelf: Path, card: str) -> None:
+    (shelf / "backwards" / "README.md").write_text(card)
+    bare, other, _ = ask("models").out.splitlines()
+    assert bare.startswith("backwards ")
+    assert bare.endswith(" MB; its card states no scores")
+    assert "87.65" in other
+    told = json.loads(ask("models", "--format", "json").out)
+    assert told[0]["kind"] == "translation"
+    assert "bleu" not in told[0]
+    (shelf / "backwards" / "README.md").unlink()
+    assert ask("models").out.startswith("backwards ")
+
+
 def test_a_card(shelf: Path, reverser: Path) -> None:
     assert ask("models", "backwards").out == CARD
     assert json.loads(ask("models", "backwards", "--format", "json").out) == {

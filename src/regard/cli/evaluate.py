@@ -18,7 +18,7 @@ def evaluate(
     model: Annotated[list[str] | None, typer.Option(metavar="MODEL", show_default=False)] = None,
     columns: Annotated[str | None, typer.Option(metavar="I,J", show_default=False)] = None,
     encoding: Annotated[str, typer.Option(metavar="NAME")] = "utf-8",
-    beam: Annotated[int, typer.Option(metavar="N")] = 5,
+    beam: Annotated[int | None, typer.Option(metavar="N", show_default=False)] = None,
     picture: Annotated[list[str] | None, typer.Option(metavar="FILE", show_default=False)] = None,
     form: Annotated[str, typer.Option("--format", metavar="text|json")] = "text",
     lang: Lang = None,
@@ -31,6 +31,7 @@ def evaluate(
 
     paths = picture or []
     check_places(paths, alone=one_of(form, ("text", "json"), "--format") == "json")
+    beam = 5 if beam is None else beam
     checked_rules(beam, 1.0)
     read = read_pairs(pairs, columns=parse_columns(columns) if columns else None, encoding=encoding)
     translators = {name: load(name) for name in model or [DEFAULTS["translation"]]}

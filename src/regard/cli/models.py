@@ -26,5 +26,6 @@ def models(
         print(json.dumps(found, ensure_ascii=False))
         return
     for each in found:
-        print(say(f"cli.models_{each['kind']}", **{**each, "megabytes": f"{each['bytes'] / 1e6:.1f}"}))
+        how = f"cli.models_{each['kind'] if 'measured_on' in each else 'bare'}"
+        print(say(how, **{**each, "megabytes": f"{each['bytes'] / 1e6:.1f}"}))
     print(say("cli.models_hint"))

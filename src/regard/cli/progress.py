@@ -2,6 +2,7 @@
 
 import sys
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -38,8 +39,8 @@ def _bar() -> Any:
     return Progress(*columns, console=Console(stderr=True), transient=True, expand=True)
 
 
-class Training:
-    """What a training run says while it runs, whatever it trains."""
+class Training(ABC):
+    """What a training run says while it runs, whatever it trains. Abstract."""
 
     kind = ""
     """Before the names of sentences that are its own."""
@@ -52,6 +53,14 @@ class Training:
     def __call__(self, kind: str, facts: dict[str, Any]) -> None:
         """One thing that happened."""
         getattr(self, f"_{kind}", lambda facts: None)(facts)
+
+    @abstractmethod
+    def last_line(self, outcome: dict[str, Any]) -> str:
+        """What the run came to."""
+
+    @abstractmethod
+    def _opening(self, facts: dict[str, Any], chosen: dict[str, Any]) -> None:
+        """What was chosen, in a line."""
 
     def close(self) -> None:
         """Take the bar away."""
@@ -92,9 +101,6 @@ class Training:
             self.said = time.monotonic()
             note["left"] = _clock(facts["seconds_left"])
             self._line(say(f"training.{self.kind}progress", step=facts["step"], steps=self.steps, **note))
-
-    def _opening(self, facts: dict[str, Any], chosen: dict[str, Any]) -> None:
-        raise NotImplementedError
 
     def _line(self, text: str) -> None:
         if self.bar:

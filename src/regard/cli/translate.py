@@ -29,7 +29,7 @@ def translate(
     texts: Annotated[list[str] | None, typer.Argument(metavar="TEXT", show_default=False)] = None,
     model: Annotated[str, typer.Option(metavar="MODEL")] = DEFAULTS["translation"],
     source: Annotated[str | None, typer.Option("--input", "-i", metavar="FILE", show_default=False)] = None,
-    beam: Annotated[int | None, typer.Option(metavar="N", show_default="5")] = None,
+    beam: Annotated[int | None, typer.Option(metavar="N", show_default=False)] = None,
     length_penalty: Annotated[float, typer.Option(metavar="X")] = 1.0,
     n_best: Annotated[int, typer.Option(metavar="N")] = 1,
     sample: Annotated[bool, typer.Option("--sample")] = False,

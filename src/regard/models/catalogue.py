@@ -52,14 +52,15 @@ def _described(name: str) -> dict[str, Any]:
     import yaml  # no help text waits for it
 
     config = json.loads((_shelf() / name / CONFIG).read_text(encoding="utf-8"))
-    stated = yaml.safe_load(card(name).split("---")[1])["regard"]
+    head = card(name).split("---")[1:2]
+    stated = (yaml.safe_load(head[0]) if head else None) or {}
     facts = {
         "kind": "translation" if config["model_type"] in TRANSLATORS else "generation",
         "type": config["model_type"],
         "attention": config.get("attention", "multi-head"),
         "bytes": sum(path.stat().st_size for path in (_shelf() / name).iterdir()),
     }
-    return {"name": name, **facts, **stated}
+    return {"name": name, **facts, **stated.get("regard", {})}
 
 
 def _shelf() -> Path:
