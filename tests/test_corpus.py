@@ -122,6 +122,24 @@ def test_each_document_stands_between_its_start_and_its_end(tmp_path: Path, star
     assert found.training.tolist() == [*first, a, b, end, *first, end, *first, c, end]
 
 
+def test_a_token_that_starts_and_ends_stands_once_between_documents(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text('{"text": "the cat"}\n{"text": "sat"}\n')
+    tokenizer = prose_tokenizers.opening(byte_level())
+    assert tokenizer.start == tokenizer.end == 0
+    found = corpus.tokens(Corpus([tmp_path / "a.jsonl"], [tmp_path / "a.jsonl"]), tokenizer, tmp_path / "tokens")
+    words = [tokenizer.encode(text).ids for text in ("the cat", "sat")]
+    assert found.training.tolist() == [*words[0], 0, *words[1], 0]
+
+
+@pytest.mark.parametrize("documents", [1, 2, 3, 4, 5, 6])
+def test_documents_are_counted_as_far_as_it_takes(tmp_path: Path, documents: int) -> None:
+    (tmp_path / "a.txt").write_text(LINE * 17)
+    (tmp_path / "b.jsonl").write_text('{"text": "x"}\n' * 3)
+    (tmp_path / "c.txt").write_text("")
+    read = Corpus(corpus.files([tmp_path]), [tmp_path / "b.jsonl"])
+    assert read.has(documents) == (documents <= 5)
+
+
 def test_ids_take_as_many_bytes_as_they_need(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("a" * 40)
     small = corpus.tokens(Corpus([tmp_path / "a.txt"]), byte_level(), tmp_path / "small")

@@ -5,15 +5,19 @@ import json
 import os
 import signal
 import sys
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
+from transformers import AutoTokenizer
 
 from regard.core.errors import BadInput
 from regard.models import folder as model_folder
+from regard.tasks import generation
 from regard.tasks.run_choices import Asked
 from regard.tasks.training import train_translation
 from regard.tasks.training_lm import train_lm
@@ -184,6 +188,23 @@ def test_a_time_becomes_steps_that_are_written_down(tmp_path: Path) -> None:
     assert outcome["steps"] == written["settings"]["steps"] > 10
     assert written["data"]["minutes"] == 0.01
     assert train_lm(tmp_path / "run", Asked(), quiet, resume=True)["steps"] == outcome["steps"]
+
+
+@pytest.mark.parametrize("documents", [99, 100])
+def test_of_many_documents_every_text_begins_where_one_ends(tmp_path: Path, documents: int) -> None:
+    """Then a model writes as its documents begin; the same in the run, its checkpoints, and in transformers."""
+    rows = [json.dumps({"text": f"{source} {target}"}) for source, target in reversed_pairs(997)[:documents]]
+    (tmp_path / "many.jsonl").write_text("\n".join(rows))
+    train_lm(tmp_path / "run", asked(tmp_path, data={"text": [tmp_path / "many.jsonl"]}, steps=2), quiet)
+    model = generation.load(tmp_path / "run")
+    words, end = model.tokenizer.encode("ant bee").ids, model.tokenizer.end
+    start = [end] if documents == 100 else []
+    assert model.read("ant bee").ids == [*start, *words]
+    assert AutoTokenizer.from_pretrained(tmp_path / "run" / "best")("ant bee")["input_ids"] == [*start, *words]
+    ids = np.load(tmp_path / "run" / "tokens" / "training.npy").tolist()
+    assert not any(one == other == end for one, other in pairwise(ids))
+    for place in (tmp_path / "run", tmp_path / "run" / "step-00000002"):
+        assert prose_tokenizers.load(place / "tokenizer.json").start == (end if start else None)
 
 
 def test_the_tokenizer_of_another_folder_is_taken_as_it_is(tmp_path: Path, whole: dict[str, Path]) -> None:

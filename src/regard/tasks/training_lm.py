@@ -32,6 +32,9 @@ TOKENS = "tokens"
 SAMPLE = 60
 """So many tokens show how the model writes by now."""
 
+MANY = 100
+"""So many documents teach how one begins: every text that the model reads then begins where the one before ends."""
+
 JUDGED = 2**16
 """At most about so many tokens of the validation text, evenly spaced, are measured at each validation."""
 
@@ -75,7 +78,8 @@ class LanguageModel:
         size = data.vocab_size or (
             vocabulary(sum(map(len, material.pieces()))) if data.tokenizer == "bpe" else 1_000_000
         )
-        return prose_tokenizers.train(material.pieces(), kind=data.tokenizer, vocab_size=size)
+        tokenizer = prose_tokenizers.train(material.pieces(), kind=data.tokenizer, vocab_size=size)
+        return prose_tokenizers.opening(tokenizer) if material.has(MANY) else tokenizer
 
     def settled(self, asked: Asked, data: LmData, tokenizer: Any, material: Corpus) -> LmSettings:
         tokens = corpus.tokens(material, tokenizer, self.output / TOKENS)

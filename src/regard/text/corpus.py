@@ -8,6 +8,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -57,6 +58,11 @@ class Corpus:
     def pieces(self) -> Iterator[str]:
         """All of the text to learn from, part by part."""
         return (piece.text for path in self.training for piece in self.read(path))
+
+    def has(self, documents: int) -> bool:
+        """Whether there are at least so many documents to learn from."""
+        ends = (piece for path in self.training for piece in self.read(path) if piece.last)
+        return next(islice(ends, documents - 1, None), None) is not None
 
     def read(self, path: Path) -> Iterator[Piece]:
         """One file, part by part, in bounded memory."""
@@ -188,10 +194,14 @@ def _cut(corpus: Corpus, tokenizer: Cutter) -> tuple[dict[str, _Row], int]:
 
 
 def _row(corpus: Corpus, path: Path, tokenizer: Cutter) -> tuple[_Row, int]:
-    """A file, each document with its start and end, and how many documents it has."""
+    """A file, each document with its start and end, and how many documents it has.
+
+    Where one token is both, it stands once between two documents.
+    """
     kind = np.uint16 if tokenizer.vocab_size <= 2**16 else np.uint32
     parts, documents = [_Row(np.zeros(0, kind), np.zeros(0, np.uint32))], 0
     begin, end = ([] if id_ is None else [id_] for id_ in (tokenizer.start, tokenizer.end))
+    begin = [] if begin == end else begin
     before = begin
     for group in _groups(corpus.read(path)):
         for piece, encoded in zip(group, tokenizer.encode_batch([piece.text for piece in group]), strict=True):
