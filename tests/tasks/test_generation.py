@@ -114,7 +114,7 @@ def test_an_empty_prompt_that_nothing_begins_is_refused() -> None:
 
 
 def test_a_prompt_is_read_as_far_as_the_model_reads_and_no_further() -> None:
-    full = generator().generate("a" * LONGEST, max_tokens=5)
+    full = generator(end=None).generate("a" * LONGEST, max_tokens=5)
     assert (full.ended, len(full.ids)) == ("context", 1)
     with pytest.raises(BadInput) as caught:
         generator().generate(["a", "b" * (LONGEST + 1)])

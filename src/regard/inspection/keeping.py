@@ -11,10 +11,11 @@ from typing import Literal
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 from regard.core.attend import STEPS
 from regard.core.errors import BadInput, Failure
-from regard.core.recipe import Recipe, shared
+from regard.core.recipe import Recipe, biased, shared
 from regard.inspection.trace import COMPUTED, Check, Written
 from regard.inspection.visit import Text, Visit
 
@@ -91,14 +92,17 @@ class Keeper:
         if sum(each.query.shape[-2] for each in waiting) == self._expected.get(address):
             self._take(address, stitched(self._waiting.pop(address)))
 
-    def finish(self, rows: Sequence[int] | None = None) -> None:
+    def finish(self, rows: Sequence[int] = (), steps: int = 0) -> None:
         """Take what waits, stitched.
 
         Args:
-            rows: which text of the batch each visit is read at (the ancestry of a beam); None: the first.
+            rows: in which row of the batch each step's visit is read (the ancestry of a beam); visits before the
+                first step (of a prompt) are read in row 0, and those after the last row (of other beams) are not read.
+            steps: how many steps were made.
         """
         for address, visits in self._waiting.items():
-            self._take(address, stitched(visits, rows))
+            before = max(0, len(visits) - steps)
+            self._take(address, stitched(visits[: before + len(rows)], [*[0] * before, *rows][: len(visits)]))
         self._waiting = {}
 
     def checked(self, more: float = 0.0) -> Check:
@@ -150,8 +154,20 @@ def stitched(visits: Sequence[Visit], rows: Sequence[int] | None = None) -> Text
     if len(texts) == 1:
         return last
     query, context = (torch.cat([getattr(text, part) for text in texts], dim=1) for part in ("query", "context"))
-    visible = torch.cat([_spans(text) for text in texts])
-    return replace(last, query=query, context=context, recipe=replace(last.recipe, visible=visible))
+    visible, bias = torch.cat([_spans(text) for text in texts]), _stitched_bias(texts)
+    return replace(last, query=query, context=context, recipe=replace(last.recipe, visible=visible, bias=bias))
+
+
+def _stitched_bias(texts: Sequence[Text]) -> Tensor | None:
+    """Diagonals of the last step hold all that came before; matrices go under each other. Unseen keys have 0."""
+    last, n_queries = texts[-1], sum(text.query.shape[-2] for text in texts)
+    if last.recipe.bias is None:
+        return None
+    if all(text.recipe.bias is not None and text.recipe.bias.ndim == 2 for text in texts):
+        return pad(last.recipe.bias, (0, n_queries - last.query.shape[-2]))
+    blocks = [biased(text.recipe, text.query.shape[-2], text.key.shape[-2]) for text in texts]
+    n_keys = last.key.shape[-2]
+    return torch.cat([pad(each, (0, n_keys - each.shape[-1])) for each in blocks if each is not None], dim=1)
 
 
 def _spans(text: Text) -> Tensor:

@@ -102,11 +102,11 @@ class Generator:
         if isinstance(prompts, str):
             return self.generate([prompts], done=done, **how)[0]
         asked = manners(**how)
-        plan = asked.manner(self._forbidden)
+        plan = asked.manner(self.forbidden)
         read = [each if isinstance(each, Prompt) else self.read(each, n) for n, each in enumerate(prompts, start=1)]
         found = continued(self._speaker, [prompt.ids for prompt in read], plan, done=done)
         made = [
-            [self._made(prompt, each, asked, plan) for each in one] for prompt, one in zip(read, found, strict=True)
+            [self.made(prompt, each, asked, plan) for each in one] for prompt, one in zip(read, found, strict=True)
         ]
         return made if plan.count > 1 else [one[0] for one in made]
 
@@ -134,7 +134,7 @@ class Generator:
         return Prompt(text, ids, self.tokenizer.lacking(text))
 
     @property
-    def _forbidden(self) -> tuple[int, ...]:
+    def forbidden(self) -> tuple[int, ...]:
         """No model means to write that it does not know a sign."""
         return () if self.tokenizer.unknown is None else (self.tokenizer.unknown,)
 
@@ -142,7 +142,8 @@ class Generator:
     def _speaker(self) -> Speaker:
         return Speaker(self.model, self.tokenizer.decode, self.model.config.max_len, self.tokenizer.ends)
 
-    def _made(self, prompt: Prompt, found: Continued, asked: Manners, plan: Manner) -> Continuation:
+    def made(self, prompt: Prompt, found: Continued, asked: Manners, plan: Manner) -> Continuation:
+        """What was written, as it is handed out."""
         score = sum(found.log_probs) / len(found.ids) ** plan.length_penalty
         facts = {"score": score, "seed": plan.seed if asked.drawn else None, "unknown": prompt.unknown}
         tokens = self.tokenizer.tokens(found.ids)
@@ -162,9 +163,9 @@ class Stream:
         return self._pieces
 
     def _flow(self, generator: Generator, asked: Manners) -> Iterator[str]:
-        plan = asked.manner(generator._forbidden)
+        plan = asked.manner(generator.forbidden)
         found = yield from stream(generator._speaker, self.prompt.ids, plan)
-        self.continuation = generator._made(self.prompt, found, asked, plan)
+        self.continuation = generator.made(self.prompt, found, asked, plan)
 
 
 def load(name: str | Path, *, weights: str = "fp32") -> Generator:
