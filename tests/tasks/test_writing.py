@@ -1,8 +1,9 @@
-"""Recorded while it writes: one matrix over the final sequence, equal to one forward over it, beams and caches and all."""
+"""Recorded while it writes: one matrix over the final sequence, equal to one forward over it."""
 
 import numpy as np
 import pytest
 import torch
+from test_generation import Letters
 
 from regard.core.errors import BadInput, Failure
 from regard.inspection.following import Followed
@@ -16,7 +17,6 @@ from regard.tasks.generation import Generator
 from regard.tasks.translation import Translator
 from regard.tasks.writing import Kept, prose_side, translate, write
 from regard.text import prose_tokenizers
-from test_generation import Letters
 from toy import tokenizer, translator
 
 FORMS = {"gpt2": gpt2, "llama": llama}

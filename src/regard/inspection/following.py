@@ -1,7 +1,7 @@
 """Following a decoder while it writes: in which row of each step's batch the text that was kept was read.
 
-Beams move between rows, and lines that are done leave: a trail goes with each, so that the visits of a cached run can be
-stitched into the one matrix of its final text.
+Beams move between rows, and lines that are done leave: a trail goes with each, so that the visits of a cached run can
+be stitched into the one matrix of its final text.
 """
 
 from collections.abc import Sequence

@@ -41,7 +41,8 @@ def teacher_forced(source: Sequence, target: Sequence, start: int) -> dict[str, 
     words = target.words[:-1]
     own = max(words, default=-1) + 1
     tokens, ids = (SPECIAL[START], *target.tokens[:-1]), (start, *target.ids[:-1])
-    read = Sequence(target.text, tokens, ids, (own, *words), ((0, 0), *target.spans[:-1]))
+    kinds = ("special", *target.kinds[:-1]) if target.kinds else ()
+    read = Sequence(target.text, tokens, ids, (own, *words), ((0, 0), *target.spans[:-1]), kinds)
     return {SOURCE: source, READ: read, TARGET: target}
 
 

@@ -1,7 +1,7 @@
 """Write with a model and record it as it writes: the prompt, the cached steps, the beam that won, in one trace."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Unpack
 
 import torch
@@ -34,7 +34,7 @@ class Kept:
 
     keep: str | Collection[str] = "qk"
     check: Checking = "rows"
-    choice: Choice = Choice()
+    choice: Choice = field(default_factory=Choice)
 
 
 @dataclass(frozen=True)
