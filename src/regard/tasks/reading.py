@@ -1,10 +1,16 @@
-"""A text as a language model reads it, and its tokens as a person does."""
+"""A text as a language model reads it, its tokens as a person does, and what of it the model does not know."""
 
-from collections import Counter
+from collections.abc import Iterable
 from typing import Any
 
 from regard.inspection.trace import Sequence
+from regard.language import say
+from regard.text.pieces import lacking, pieces
 from regard.text.words import word_groups
+from regard.views.signs import shortened
+
+NAMED = 12
+"""At most so many signs that a model does not know are named."""
 
 
 def text_side(text: str, tokenizer: Any) -> Sequence:
@@ -12,14 +18,22 @@ def text_side(text: str, tokenizer: Any) -> Sequence:
     encoded, start = tokenizer.encode(text), getattr(tokenizer, "start", None)
     first = [] if start is None else [start]
     ids, spans = [*first, *encoded.ids], [(0, 0)] * len(first) + encoded.offsets
-    tokens = [*tokenizer.tokens(first), *encoded.tokens]
-    return Sequence(text, tuple(tokens), tuple(ids), tuple(word_groups(text, spans).tolist()), tuple(spans))
+    tokens, kinds = [*tokenizer.tokens(first), *encoded.tokens], tuple(tokenizer.kinds(ids))
+    return Sequence(text, tuple(tokens), tuple(ids), tuple(word_groups(text, spans).tolist()), tuple(spans), kinds)
 
 
 def shown(side: Sequence) -> tuple[str, ...]:
-    """Each token as the signs that it covers; by its own name where it covers none, or a part of one."""
-    covers = Counter(side.spans)
-    return tuple(
-        side.text[start:end] if end > start and covers[start, end] == 1 else token
-        for token, (start, end) in zip(side.tokens, side.spans, strict=True)
-    )
+    """Each token as people read it; see `text.pieces`. Spaces stand in it as they are: `views` draws them."""
+    return tuple(piece.shown for piece in pieces(side.text, side.tokens, side.spans, side.kinds))
+
+
+def unknown(sides: Iterable[Sequence], lang: str | None = None) -> str:
+    """What of these texts the model does not know, as a sentence; empty where it knows all."""
+    read = list({side.text: side for side in sides}.values())  # a decoder reads what it writes
+    found = [lacking(side.text, side.spans, side.kinds) for side in read]
+    count = sum(each.count for each in found)
+    if not count:
+        return ""
+    signs = list(dict.fromkeys(sign for each in found for sign in each.signs))
+    named = " ".join(shortened(sign) for sign in signs[:NAMED]) + " …" * (len(signs) > NAMED)
+    return say("views.unknown_tokens", lang, count=count, total=sum(len(side.ids) for side in read), signs=named)

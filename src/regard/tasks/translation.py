@@ -24,7 +24,7 @@ from regard.tasks.run_choices import valid
 from regard.text.doctor import tidy
 from regard.text.lines import typed
 from regard.text.shortlist import pieces
-from regard.text.tokenizers import END, SPACE, SPECIAL, START, Encoded, Tokenizer
+from regard.text.tokenizers import END, SPACE, SPECIAL, START, Encoded, Tokenizer, kinds
 from regard.text.words import pharaoh, strongest, to_words, token_groups, word_groups
 from regard.views.picture import Picture
 
@@ -178,7 +178,9 @@ class Translator:
 
     def _trace(self, source: Side, target: Side, keep: Sequence[str] = ("weights",)) -> Trace:
         sides = recording.teacher_forced(source, target, START)
-        return recording.record(self.model, sides, name=self.name, fingerprint=self.fingerprint, keep=keep, check="full")
+        return recording.record(
+            self.model, sides, name=self.name, fingerprint=self.fingerprint, keep=keep, check="full"
+        )
 
 
 def checked_rules(beam: int, length_penalty: float) -> Rules:
@@ -222,14 +224,15 @@ def given_side(text: str, encoded: Encoded) -> Side:
     read = text[: encoded.offsets[-1][1]] if encoded.offsets else ""
     spans = [*encoded.offsets, (len(read), len(read))]
     words = word_groups(read, spans).tolist()
-    return Side(read, (*encoded.tokens, SPECIAL[END]), (*encoded.ids, END), tuple(words), tuple(spans))
+    ids = (*encoded.ids, END)
+    return Side(read, (*encoded.tokens, SPECIAL[END]), ids, tuple(words), tuple(spans), tuple(kinds(ids)))
 
 
 def written_side(text: str, ids: Sequence[int], tokenizer: Tokenizer) -> Side:
     """One side of a trace that a model wrote: its tokens, joined, are the text."""
     tokens = tokenizer.tokens(ids)
     words = token_groups(tokens, space=SPACE, special={SPECIAL[END]}).tolist()
-    return Side(text, tuple(tokens), tuple(ids), tuple(words), tuple(_spans(tokens, text)))
+    return Side(text, tuple(tokens), tuple(ids), tuple(words), tuple(_spans(tokens, text)), tuple(kinds(ids)))
 
 
 def _spans(tokens: Sequence[str], text: str) -> Iterator[tuple[int, int]]:

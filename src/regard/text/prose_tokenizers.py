@@ -70,6 +70,12 @@ class ProseTokenizer:
         """The token of each id, special ones too."""
         return [self._engine.id_to_token(int(i)) or UNKNOWN for i in ids]
 
+    def kinds(self, ids: Iterable[int]) -> list[str]:
+        """What each id stands for: `text`, `special`, `unknown` or `padding`."""
+        known: dict[int | None, str] = dict.fromkeys((*self._special.values(), *self.ends), "special")
+        known |= {self._special.get("<pad>"): "padding", self.unknown: "unknown"}
+        return [known.get(int(i), "text") for i in ids]
+
     def lacking(self, text: str) -> tuple[str, ...]:
         """The characters of a text that this tokenizer does not know, each once, in order."""
         encoded = self.encode(text)

@@ -124,6 +124,16 @@ def load(path: Path, rewritten: Callable[[str], str] = lambda text: text) -> Tok
     return Tokenizer(engine)
 
 
+def kinds(ids: Iterable[int]) -> list[str]:
+    """What each id stands for: `text`, `special`, `unknown` or `padding`.
+
+    >>> kinds([7, UNKNOWN, END])
+    ['text', 'unknown', 'special']
+    """
+    special = {PAD: "padding", UNKNOWN: "unknown", START: "special", END: "special"}
+    return [special.get(int(i), "text") for i in ids]
+
+
 def shown(token: str) -> str:
     """A token as people read it: without the sign for its leading space."""
     return token.removeprefix(SPACE) or token

@@ -42,15 +42,18 @@ def minus(text: str) -> str:
 def visible(text: str) -> str:
     r"""`text` with everything that would command a terminal, hide or reorder text written as an escape.
 
-    A token that is only spaces shows them; a lone combining mark sits on a dotted circle.
+    Spaces at its edges are shown, as a border between tokens; a lone combining mark sits on a dotted circle.
 
-    >>> visible("\x1b[31m"), visible(" "), visible("\ud800")
-    ('\\x1b[31m', '␣', '\\ud800')
+    >>> visible("\x1b[31m"), visible(" chat"), visible("\ud800")
+    ('\\x1b[31m', '␣chat', '\\ud800')
     """
-    if text and not text.strip(" "):
+    inner = text.strip(" ")
+    left, right = len(text) - len(text.lstrip(" ")), len(text) - len(text.rstrip(" "))
+    if not inner:
         return "␣" * len(text)
-    written = "".join(_written(sign) for sign in text)
-    return "\u25cc" + written if written and unicodedata.combining(written[0]) else written
+    written = "".join(_written(sign) for sign in inner)
+    ground = "\u25cc" if unicodedata.category(written[0]).startswith("M") else ""
+    return "␣" * left + ground + written + "␣" * right
 
 
 def shortened(token: str, longest: int = 32) -> str:
