@@ -1,4 +1,4 @@
-"""`regard evaluate`: figures in words, as JSON and as a picture; models side by side; bad input in one line."""
+"""`regard evaluate --pairs`: figures in words, as JSON and as a picture; models side by side; bad input in one line."""
 
 import json
 import re
@@ -109,7 +109,11 @@ def test_it_speaks_chinese(reverser: Path, pairs: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        ([], "--pairs"),
+        ([], "pairs with --pairs FILE for translators, or a text with --text FILE"),
+        (["--pairs", "pairs.tsv", "--text", "pairs.tsv"], "--pairs and --text were both given"),
+        (["--pairs", "pairs.tsv", "--stride", "3"], "--stride and --pairs were both given"),
+        (["--pairs", "pairs.tsv", "--field", "body"], "--field and --pairs were both given"),
+        (["--pairs", "pairs.tsv", "--model", "tiny-gpt"], "tiny-gpt continues texts and translates none"),
         (["--pairs", "none.tsv"], "No file none.tsv"),
         (["--pairs", "folder"], "folder is a folder"),
         (["--pairs", "empty.tsv"], "empty.tsv holds no line"),

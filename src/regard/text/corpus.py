@@ -207,7 +207,7 @@ def _row(corpus: Corpus, path: Path, tokenizer: Cutter) -> tuple[_Row, int]:
         for piece, encoded in zip(group, tokenizer.encode_batch([piece.text for piece in group]), strict=True):
             after = end if piece.last else []
             ids = np.asarray([*before, *encoded.ids, *after], dtype=kind)
-            parts.append(_Row(ids, np.pad(_bytes(piece.text, encoded.offsets), (len(before), len(after)))))
+            parts.append(_Row(ids, np.pad(bytes_of(piece.text, encoded.offsets), (len(before), len(after)))))
             before = begin if piece.last else []
             documents += piece.last
     return _joined(parts), documents
@@ -218,7 +218,7 @@ def _joined(rows: Sequence[_Row]) -> _Row:
     return _Row(np.concatenate(ids), np.concatenate(sizes))
 
 
-def _bytes(text: str, offsets: Sequence[tuple[int, int]]) -> np.ndarray:
+def bytes_of(text: str, offsets: Sequence[tuple[int, int]]) -> np.ndarray:
     """How many bytes of a text each of its tokens takes on; the first token of a character has all of it.
 
     Not by decoding: what a tokenizer lacks, or parts of a character, would count as the sign that stands for them.
