@@ -6,13 +6,15 @@ any row of any step from `scores` to `weights` is computed exactly when it is as
 
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from regard.core.errors import BadInput
 from regard.core.protocols import Site
 from regard.inspection import trace_file
+from regard.inspection.trace_form import refuse_unless_sound
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -208,26 +210,29 @@ def load(path: Path | str) -> Trace:
     Raises:
         BadInput: no such file, cut short or altered, not a trace, or a trace of another version.
     """
-    facts, tensors = trace_file.read(path)
+    told, tensors = trace_file.read(path)
     try:
-        return _trace(facts, tensors)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        facts = _Facts.model_validate_json(told)
+        found = Trace(tensors=tensors, **{name: getattr(facts, name) for name in _Facts.model_fields})
+        refuse_unless_sound(found.sequences, found.sites, tensors, found.recipes, found.heads)
+    except ValidationError as error:
+        first = error.errors()[0]
+        reason = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+        raise BadInput("trace_broken", path=str(path), reason=reason[:200]) from error
+    except ValueError as error:
         raise BadInput("trace_broken", path=str(path), reason=str(error)) from error
+    return found
 
 
-def _trace(facts: dict[str, Any], tensors: dict[str, np.ndarray]) -> Trace:
-    return Trace(
-        model=facts["model"],
-        fingerprint=facts["fingerprint"],
-        sequences={name: _sequence(**side) for name, side in facts["sequences"].items()},
-        sites=tuple(Site(**site) for site in facts["sites"]),
-        tensors=tensors,
-        check=Check(**facts["check"]),
-        recipes={address: Written(**recipe) for address, recipe in facts["recipes"].items()},
-        heads=None if facts["heads"] is None else tuple(facts["heads"]),
-    )
+class _Facts(BaseModel):
+    """What the file says beside tensors. Keys that this version does not know say nothing to it."""
 
+    model_config = ConfigDict(strict=True, frozen=True, allow_inf_nan=False)
 
-def _sequence(text: str, spans: list[list[int]], **of_tokens: list[Any]) -> Sequence:
-    pairs = tuple((start, end) for start, end in spans)
-    return Sequence(text, spans=pairs, **{name: tuple(each) for name, each in of_tokens.items()})
+    model: str
+    fingerprint: str
+    sequences: dict[str, Sequence]
+    sites: tuple[Site, ...]
+    check: Check
+    recipes: dict[str, Written]
+    heads: tuple[int, ...] | None

@@ -26,8 +26,8 @@ def write(path: Path | str, facts: dict[str, Any], tensors: dict[str, np.ndarray
     write_whole(path, save(whole, metadata={"regard": told, "sha256": _digest(told, whole)}))
 
 
-def read(path: Path | str) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """Facts and tensors of a trace file.
+def read(path: Path | str) -> tuple[str, dict[str, np.ndarray]]:
+    """Facts, as the JSON they stand in, and tensors of a trace file.
 
     Raises:
         BadInput: no such file, cut short or altered, not a trace, or a trace of another version.
@@ -39,14 +39,14 @@ def read(path: Path | str) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 — it is no dict
         facts = json.loads(metadata.get("regard", "null"))
-    except (SafetensorError, OSError, ValueError, RecursionError) as error:
+    except (SafetensorError, OSError, ValueError, TypeError, AttributeError, KeyError, RecursionError) as error:
         raise BadInput("trace_broken", path=str(path), reason=str(error)) from error
     if not isinstance(facts, dict) or facts.get("format") != FORMAT:
         came = facts.get("format") if isinstance(facts, dict) else None
         raise BadInput("trace_version", path=str(path), came=str(came), expected=FORMAT)
     if metadata.get("sha256") != _digest(metadata["regard"], tensors):
         raise BadInput("trace_broken", path=str(path), reason="sha256")
-    return facts, tensors
+    return metadata["regard"], tensors
 
 
 def _digest(told: str, tensors: dict[str, np.ndarray]) -> str:
