@@ -16,6 +16,7 @@ from torch.nn.functional import pad
 from regard.core.attend import STEPS
 from regard.core.errors import BadInput, Failure
 from regard.core.recipe import Recipe, biased, shared
+from regard.core.reducing import statistics
 from regard.inspection.trace import COMPUTED, Check, Written
 from regard.inspection.visit import Text, Visit
 
@@ -124,9 +125,13 @@ class Keeper:
         self.deviation = float(np.max([self.deviation, text.deviation(every=self.check == "full")]))
         text = text if self.choice.heads is None else chosen(text, sorted(self.choice.heads))
         computed = text.steps() if self.keep & set(COMPUTED) else {}
+        computed |= {} if text.weights is None else {"weights": text.weights}
         parts = {"query": text.query, "key": text.key, "value": text.value, "context": text.context, **computed}
         for step in sorted(self.keep & parts.keys()):
             self.tensors[f"{address}/{step}"] = _array(parts[step])
+        if "statistics" in self.keep:
+            made = statistics(text.recipe, text.query, text.key, same=not address.endswith(".cross"))
+            self.tensors |= {f"{address}/{name}": _array(tensor) for name, tensor in made.named().items()}
         if {"query", "key"} <= self.keep:
             self.recipes[address] = self._written(text.recipe)
 
@@ -153,6 +158,7 @@ def stitched(visits: Sequence[Visit], rows: Sequence[int] | None = None) -> Text
     last = texts[-1]
     if len(texts) == 1:
         return last
+    last = replace(last, weights=None)  # those of the last step alone
     query, context = (torch.cat([getattr(text, part) for text in texts], dim=1) for part in ("query", "context"))
     visible, bias = torch.cat([_spans(text) for text in texts]), _stitched_bias(texts)
     return replace(last, query=query, context=context, recipe=replace(last.recipe, visible=visible, bias=bias))
@@ -188,9 +194,9 @@ def chosen(text: Text, heads: Sequence[int]) -> Text:
     bias, sinks = (None if each is None else each[list(heads)] for each in (text.recipe.bias, text.recipe.sinks))
     key, value = (shared(each, n_heads)[list(heads)] for each in (text.key, text.value))
     recipe = replace(text.recipe, bias=bias, sinks=sinks)
-    return replace(
-        text, query=text.query[list(heads)], key=key, value=value, context=text.context[list(heads)], recipe=recipe
-    )
+    of_heads = {"query": text.query, "context": text.context, "weights": text.weights}
+    cut = {name: None if each is None else each[list(heads)] for name, each in of_heads.items()}
+    return replace(text, key=key, value=value, recipe=recipe, **cut)
 
 
 def _array(tensor: Tensor) -> np.ndarray:

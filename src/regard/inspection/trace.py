@@ -13,13 +13,14 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from regard.core.errors import BadInput
 from regard.core.protocols import Site
-from regard.inspection import trace_file
+from regard.inspection import summary, trace_file
 from regard.inspection.trace_form import refuse_unless_sound
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from regard.core.recipe import Recipe, Rows
+    from regard.core.statistics import Statistics
 
 COMPUTED = ("scores", "scaled", "masked", "weights")
 """Steps that queries, keys and the recipe give."""
@@ -129,7 +130,7 @@ class Trace:
             BadInput: no such part, layer, head or step in this trace; it says which there are.
         """
         site = self.site(part, layer)
-        at, count = self._place(site, head)
+        at, count = self.place(site, head)
         name = f"{site.address}/{step}"
         if name in self.tensors:
             kept = self.tensors[name]
@@ -144,6 +145,35 @@ class Trace:
     ) -> np.ndarray:
         """The weights of one head, (queries, keys); computed from queries and keys where they were not kept."""
         return self.tensor("weights", part=part, layer=layer, head=head, rows=rows)
+
+    def statistics(
+        self, *, part: str | None = None, layer: int = 0, head: int | None = None
+    ) -> "Statistics[np.ndarray]":
+        """Every statistic of the weights of one place, as kept, or exact from queries and keys, or from kept weights.
+
+        Args:
+            head: of one head, without the axis of heads; None: of all that were recorded, in their order.
+
+        Raises:
+            BadInput: no such part, layer or head; `step_not_kept` where nothing tells them.
+        """
+        site = self.site(part, layer)
+        return summary.of_place(self, site, None if head is None else self.place(site, head))
+
+    def pooled(
+        self, size: int, *, part: str | None = None, layer: int = 0, head: int | None = None, peak: bool = False
+    ) -> np.ndarray:
+        """A map of the weights in blocks of ⌈n/size⌉ tokens, at most `size` each way, as `Statistics.pooled` says.
+
+        Args:
+            head: of one head, (rows, columns); None: of all that were recorded, (heads, rows, columns).
+            peak: the largest weight in each block instead.
+
+        Raises:
+            BadInput: as `statistics`; `map_not_kept` where only a coarser one was kept, or one whose blocks do not fit.
+        """
+        site = self.site(part, layer)
+        return summary.pooled(self, site, None if head is None else self.place(site, head), size, peak)
 
     def computes(self, site: Site) -> bool:
         """Whether queries, keys and the recipe of a place are here, so that its weights can be made."""
@@ -168,7 +198,7 @@ class Trace:
         query, key = (torch.from_numpy(self.tensors[f"{site.address}/{step}"]).float() for step in ("query", "key"))
         return self.recipe(site), query, key
 
-    def _place(self, site: Site, head: int) -> tuple[int, int]:
+    def place(self, site: Site, head: int) -> tuple[int, int]:
         """Where a head stands among those kept, and how many these are."""
         if not 0 <= head < site.n_heads:
             raise BadInput("no_head", head=head, n_heads=site.n_heads, address=site.address)

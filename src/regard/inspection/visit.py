@@ -34,6 +34,7 @@ class Visit:
         context: (batch, heads, queries, d_value), what the kernel gave.
         recipe: how weights are made, but for what may be seen.
         mask: who may see whom, in any text of the batch.
+        weights: (batch, heads, queries, keys), where the kernel gave them itself.
     """
 
     query: Tensor
@@ -42,13 +43,15 @@ class Visit:
     context: Tensor
     recipe: Recipe
     mask: Mask | Tensor | None = None
+    weights: Tensor | None = None
 
     def row(self, at: int) -> "Text":
         """What was seen of one text of the batch."""
         q, k = self.query.shape[-2], self.key.shape[-2]
         recipe = replace(self.recipe, visible=visible(self.mask, q, k, at))
         query, key, value, context = (each[at].float() for each in (self.query, self.key, self.value, self.context))
-        return Text(query, key, value, context, recipe, self.query.dtype == torch.float32)
+        weights = None if self.weights is None else self.weights[at].float()
+        return Text(query, key, value, context, recipe, self.query.dtype == torch.float32, weights)
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,7 @@ class Text:
 
     Attributes:
         exact: the kernel computed in float32, not in 16 bits.
+        weights: (heads, queries, keys) of the kernel itself, where it gave them; else they are made of q and k.
     """
 
     query: Tensor
@@ -65,16 +69,17 @@ class Text:
     context: Tensor
     recipe: Recipe
     exact: bool = True
+    weights: Tensor | None = None
 
     def steps(self, rows: Rows = ALL) -> dict[str, Tensor]:
-        """`scores`, `scaled`, `masked`, `weights` of these queries."""
+        """`scores`, `scaled`, `masked`, `weights` of these queries, made of q and k."""
         return steps(self.recipe, self.query, self.key, rows)
 
     def deviation(self, *, every: bool = False) -> float:
         """How far weights made from q, k and the recipe are from what the kernel made of the same values.
 
-        The larger of max|weights·V − context| / max|context| and of how far a query's weights are from summing to 1
-        or 0 (with a sink: from at most 1).
+        The largest of max|weights·V − context| / max|context|, of how far a query's weights are from summing to 1
+        or 0 (with a sink: from at most 1), and of how far they are from the kernel's own, where it gave them.
 
         Args:
             every: all queries, in blocks; else `SAMPLED` of them.
@@ -96,7 +101,8 @@ class Text:
         total, value = weights.sum(-1), shared(self.value, len(weights))
         whole = (total - (total > 0.5).float()).abs() if self.recipe.sinks is None else (total - 1).clamp(min=0)
         far = (weights @ value - self.context[:, rows]).abs().max() / size
-        return float(torch.stack([whole.max(), far]).max())  # NaN stays NaN
+        apart = far if self.weights is None else (weights - self.weights[:, rows]).abs().max()
+        return float(torch.stack([whole.max(), far, apart]).max())  # NaN stays NaN
 
 
 Sink = Callable[[str, Visit], None]
