@@ -10,7 +10,7 @@ Two forms have folders that others read: GPT-2's (Radford et al. 2019: learned p
 (Touvron et al. 2023: rotary positions, root mean square norm, SwiGLU, grouped heads). Any other mix runs here too.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Self
 
@@ -21,9 +21,9 @@ from torch import Tensor, nn
 from regard.core.attend import StepTap
 from regard.core.biases import Bias, alibi
 from regard.core.masks import Mask, causal, padding, together, window
-from regard.core.memory import Cache
+from regard.core.memory import Cache, Memory
 from regard.core.protocols import Site
-from regard.core.tap import active, at
+from regard.core.tap import Tap, active, at
 from regard.layers.attention import Turn, multi_head
 from regard.layers.blocks import Activation, FeedForward, Norm, PreNorm, initialise, norm, tied_head
 from regard.layers.dropout import Dropout
@@ -205,13 +205,29 @@ class Gpt(nn.Module):
         features = self._read(ids[:, None], state.place[:, None], real, state.caches)
         return self.head(features[:, -1]), GptState(state.caches, state.place + 1, real)
 
+    def onward(self, x: Tensor, layer: int, before: Sequence[Memory]) -> Tensor:
+        """Features of the last places of a text, from what enters `layer` there: nothing else is computed again.
+
+        Args:
+            x: (batch, n, d_model), what enters the layer at these places.
+            before: keys and values (1 or batch, kv_heads, m, d_head) of the m places before, a layer each.
+        """
+        start = before[0].key.shape[-2]
+        place = torch.arange(start, start + x.shape[1], device=x.device)[None]
+        caches = [_filled(memory, len(x)) for memory in before]
+        return self._through(x, layer, self._view(place, None), caches, active())
+
     def _read(self, ids: Tensor, place: Tensor, real: Tensor | None, caches: Any) -> Tensor:
         tap = active()
         show = at(tap, "decoder") or _as_it_is
         view = self._view(place, real)
         embedded = show("embedded", self.embedding(ids))
         x = show("positioned", self.dropout(self.positions(embedded, place)))
-        for n, (layer, cache) in enumerate(zip(self.layers, caches, strict=True)):
+        return self._through(x, 0, view, caches, tap)
+
+    def _through(self, x: Tensor, first: int, view: _View, caches: Any, tap: Tap | None) -> Tensor:
+        """What enters layer `first`, through it and all after it."""
+        for n, (layer, cache) in enumerate(zip(self.layers[first:], caches, strict=True), start=first):
             x = layer(x, view, cache, at(tap, f"decoder.layers.{n}.self"))
             x = x if tap is None else tap(f"decoder.layers.{n}", "states", x)
         return self.norm(x)
@@ -222,6 +238,13 @@ class Gpt(nn.Module):
         mask = together(near, None if real is None else padding(real[:, None]))
         bias = alibi(config.n_heads) if config.positions == "alibi" else None
         return _View(mask, bias, self.rotary(place) if self.rotary else None)
+
+
+def _filled(memory: Memory, batch: int) -> Cache:
+    """A cache for each row of a batch that holds the same memory."""
+    cache = Cache()
+    cache.extend(Memory(*(each.expand(batch, *each.shape[1:]) for each in (memory.key, memory.value))))
+    return cache
 
 
 def _as_it_is(step: str, tensor: Tensor) -> Tensor:

@@ -1,0 +1,125 @@
+"""Knockouts: edges that a model may not use, and outputs of heads that are replaced. Each row of a batch has its own.
+
+An edge is cut before softmax, so the weights that stay share its weight among them (`renormalised`); or its weight is
+set to zero after softmax, and nothing takes its place (`zeroed`). The fused kernel runs on.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeVar
+
+import torch
+from torch import Tensor
+
+from regard.core.biases import Bias
+from regard.core.masks import Mask, of, together
+from regard.core.recipe import shared
+from regard.core.scorers import Scorer
+from regard.core.tap import Observer
+from regard.inspection.visit import Visit, Watcher
+
+How = Literal["renormalised", "zeroed"]
+
+
+@dataclass(frozen=True)
+class Edge:
+    """One query that may not look at one key, in one head of one place; None stands for all of them."""
+
+    address: str
+    head: int | None = None
+    query: int | None = None
+    key: int | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Output:
+    """What a head hands on is replaced: by nothing (None), or by these vectors (queries, d_value) or (d_value,)."""
+
+    address: str
+    head: int | None = None
+    value: Tensor | None = None
+
+
+Knockout = Sequence[Edge | Output]
+"""All that is changed in one run."""
+
+Change = TypeVar("Change", Edge, Output)
+
+
+class Knife(Observer):
+    """A tap under which row b of a batch runs with `knockouts[b]`.
+
+    Args:
+        n_heads: by address, how many heads a place has; 0 for one without an axis of heads.
+        how: what becomes of the weight of an edge that is cut.
+    """
+
+    def __init__(self, knockouts: Sequence[Knockout], n_heads: dict[str, int], how: How = "renormalised") -> None:
+        self._knockouts, self._n_heads, self._how = knockouts, n_heads, how
+        self._edges = {address: _at_place(knockouts, address, Edge) for address in n_heads}
+        self._outputs = {address: _at_place(knockouts, address, Output) for address in n_heads}
+        self._watcher = Watcher(self._zero)
+        self._gone: Tensor
+
+    def scored(self, address: str, scorer: Scorer, bias: Bias | Tensor | None, mask: Mask | None) -> Mask | None:
+        """The mask without the edges that are cut."""
+        self._watcher.scored(address, scorer, bias, mask)
+        cut = any(self._edges[address]) and self._how == "renormalised"
+        return together(mask, _Uncut(self, address)) if cut else mask
+
+    def __call__(self, address: str, step: str, tensor: Tensor) -> Tensor:
+        """The tensor that goes on."""
+        if step in ("query", "key", "value", "context") and any(self._edges.get(address, [])) and self._how == "zeroed":
+            self._gone = torch.zeros(())
+            self._watcher(address, step, tensor)
+            tensor = tensor - self._gone.view_as(tensor) if step == "context" else tensor
+        return self._replaced(address, tensor) if step == "context" else tensor
+
+    def allowed(self, address: str, queries: int, keys: int, device: torch.device | str | None = None) -> Tensor:
+        """Which edges are left: (batch, heads, queries, keys), or (batch, queries, keys) where heads have no axis."""
+        n_heads = self._n_heads[address]
+        first = keys - queries if address.endswith(".self") else 0  # of a run that begins in the middle of a text
+        left = torch.ones(len(self._knockouts), max(1, n_heads), queries, keys, dtype=torch.bool)
+        for row, edges in enumerate(self._edges[address]):
+            for edge in edges:
+                left[row, _at(edge.head), _at(edge.query, first), _at(edge.key)] = False
+        return (left if n_heads else left[:, 0]).to(device)
+
+    def _zero(self, address: str, visit: Visit) -> None:
+        """What the cut edges gave to the context, to be taken away again."""
+        left = self.allowed(address, visit.query.shape[-2], visit.key.shape[-2], visit.query.device)
+        gone = []
+        for row, kept in enumerate(left if left.ndim == 4 else left[:, None]):
+            text = visit.row(row)
+            weights = text.steps()["weights"].masked_fill(kept, 0.0)
+            gone.append(weights @ shared(text.value, len(weights)))
+        self._gone = torch.stack(gone)
+
+    def _replaced(self, address: str, context: Tensor) -> Tensor:
+        if not any(self._outputs.get(address, [])):
+            return context
+        context = context.clone()
+        for row, outputs in enumerate(self._outputs[address]):
+            for output in outputs:
+                place = context[row, _at(output.head)] if context.ndim == 4 else context[row]
+                place.copy_(torch.zeros_like(place) if output.value is None else output.value.expand_as(place))
+        return context
+
+
+def _at_place(knockouts: Sequence[Knockout], address: str, kind: type[Change]) -> list[list[Change]]:
+    """Of each knockout what it changes at one place."""
+    return [[one for one in each if isinstance(one, kind) and one.address == address] for each in knockouts]
+
+
+class _Uncut(Mask):
+    """The edges that a knife leaves."""
+
+    def __init__(self, knife: Knife, address: str) -> None:
+        self._knife, self._address = knife, address
+
+    def allows(self, queries: int, keys: int, device: torch.device | str | None = None) -> Tensor:
+        return of(self._knife.allowed(self._address, queries, keys, device)).allows(queries, keys, device)
+
+
+def _at(number: int | None, first: int = 0) -> slice:
+    return slice(None) if number is None else slice(number - first, number - first + 1)
