@@ -1,0 +1,64 @@
+"""Ranking edges by gradients: what cutting each would change, to first order, from one forward and one backward.
+
+With weight w of value v in context c, cutting an edge and sharing its weight among the others moves the context by
+(c − v) · w / (1 − w); setting it to zero moves it by −w · v. The gradient of the gain times that is the estimate (edge
+attribution patching, Syed et al. 2023, §3, with the local change exact instead of linear).
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from regard.core.recipe import shared
+from regard.inspection.knockout import Edge, How
+from regard.inspection.visit import Text, Visit
+
+_SOLE = 1e-6
+"""An edge that holds all but so much of a query's weight leaves nothing when it is cut."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """An edge, its weight, and by how much cutting it should change the gain."""
+
+    edge: Edge
+    weight: float
+    change: float
+
+
+def ranked(
+    visits: dict[str, Visit], gradients: dict[str, Tensor], *, most: int, how: How = "renormalised"
+) -> list[Estimate]:
+    """The edges with the largest estimated change, either way, the largest first.
+
+    Args:
+        visits, gradients: as `Subject.graded` gives them.
+        most: so many.
+    """
+    found: list[Estimate] = []
+    for address, gradient in gradients.items():
+        text = visits[address].row(0)
+        weights, change = changes(text, gradient[0].float(), how)
+        top = change.abs().flatten().topk(min(most, change.numel())).indices
+        for at in top.tolist():
+            head, query, key = (int(each) for each in torch.unravel_index(torch.tensor(at), change.shape))
+            place = (head, query, key)
+            found.append(Estimate(Edge(address, *place), float(weights[place]), float(change[place])))
+    return sorted(found, key=lambda each: -abs(each.change))[:most]
+
+
+def changes(text: Text, gradient: Tensor, how: How = "renormalised") -> tuple[Tensor, Tensor]:
+    """The weights of one place, and the estimated change of the gain by cutting each edge: both (heads, queries, keys).
+
+    Args:
+        gradient: of the gain with respect to the context, (heads, queries, d_value).
+    """
+    weights, value = text.steps()["weights"], shared(text.value, len(text.query))
+    given = gradient @ value.transpose(-1, -2)  # what a whole unit of each value would add
+    if how == "zeroed":
+        return weights, -weights * given
+    whole = (gradient * text.context).sum(-1, keepdim=True)
+    rest = 1 - weights
+    shares = torch.where(rest > _SOLE, weights / rest.clamp(min=_SOLE) * (whole - given), -whole)
+    return weights, shares.masked_fill(weights == 0, 0.0)
