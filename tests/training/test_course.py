@@ -97,7 +97,7 @@ def test_many_batches_make_the_gradient_of_one(tokens: tuple[int, int] | None) -
     expected = {name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None}
     model.zero_grad()
     run = Run(course(), model, None, None, None, None, None, None)  # type: ignore[arg-type]
-    facts = _gradient(run, parts, surprise)
+    facts, _ = _gradient(run, parts, surprise)
     assert facts["loss"] == pytest.approx(loss(model, both).loss.item(), abs=1e-9)
     assert facts["tokens"] == (sum(tokens) if tokens else 70)
     for name, gradient in expected.items():

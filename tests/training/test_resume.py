@@ -151,6 +151,23 @@ def test_what_a_resume_needs_is_held_against_what_is_there(tmp_path: Path) -> No
         train_translation(tmp_path / "run", Asked(), quiet, resume=True)
 
 
+@pytest.mark.parametrize("part", [0, 1, 2])
+def test_of_several_batches_the_wrong_one_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, part: int) -> None:
+    real, seen = loop.loss, []
+
+    def poisoned(model, batch, *given):  # type: ignore[no-untyped-def]
+        measured = real(model, batch, *given)
+        seen.append([*batch.examples[:5]])
+        return type(measured)(measured.loss * float("inf"), 1, 0.0) if len(seen) == 4 + part else measured
+
+    monkeypatch.setattr(loop, "loss", poisoned)
+    with pytest.raises(Failure) as caught:
+        train_translation(tmp_path / "run", asked(tmp_path, accumulate=3), quiet)
+    assert (caught.value.code, caught.value.facts["step"]) == ("diverged", 2)
+    assert caught.value.facts["examples"] == ", ".join(map(str, seen[3 + part]))
+    assert seen[3] != seen[4] != seen[5]
+
+
 def test_two_processes_do_not_train_in_one_folder(tmp_path: Path) -> None:
     from filelock import FileLock
 

@@ -1,5 +1,6 @@
 """The training loop: one step after another, with validation, checkpoints, signals, and exact resume."""
 
+import math
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -98,32 +99,38 @@ def one_step(run: Run, steppers: list[torch.optim.Optimizer], standing: Standing
     batches = [run.batch(step * settings.accumulate + part) for part in range(settings.accumulate)]
     optimizers.set_rate(steppers, rate(step, settings))
     run.model.zero_grad(set_to_none=True)
-    facts = _gradient(run, batches, compute)
+    facts, losses = _gradient(run, batches, compute)
     norm = clip_grad_norm_(run.model.parameters(), settings.clip).item()
-    _refuse_non_finite(run, batches[0], step, facts["loss"], norm)
+    _refuse_non_finite(run, _suspects(batches, losses), step, facts["loss"], norm)
     for stepper in steppers:
         stepper.step()
     standing.step += 1
     run.report("step", {"step": standing.step, **facts, "norm": norm, "rate": rate(step, settings)})
 
 
-def _gradient(run: Run, batches: list[Batch], compute: Compute) -> Report:
-    """The gradient of the mean over all tokens of these batches."""
-    count, value, computed = sum(batch.tokens for batch in batches), 0.0, 0.0
+def _gradient(run: Run, batches: list[Batch], compute: Compute) -> tuple[Report, list[float]]:
+    """The gradient of the mean over all tokens of these batches; the loss of each."""
+    count, losses, value, computed = sum(batch.tokens for batch in batches), [], 0.0, 0.0
     for batch in batches:
         measured = loss(run.model, batch, run.settings.label_smoothing, compute)
         share = measured.tokens / count
         (measured.loss if len(batches) == 1 else measured.loss * share).backward()
-        value += measured.loss.item() * share
+        losses.append(measured.loss.item())
+        value += losses[-1] * share
         computed += measured.tokens / (1 - measured.padding)
-    return {"loss": value, "tokens": count, "padding": 1 - count / computed}
+    return {"loss": value, "tokens": count, "padding": 1 - count / computed}, losses
 
 
-def _refuse_non_finite(run: Run, batch: Batch, step: int, value: float, norm: float) -> None:
+def _suspects(batches: list[Batch], losses: list[float]) -> list[Batch]:
+    """The first batch whose loss is not finite; all, where it is the gradient alone."""
+    return [batch for batch, value in zip(batches, losses, strict=True) if not math.isfinite(value)][:1] or batches
+
+
+def _refuse_non_finite(run: Run, suspects: list[Batch], step: int, value: float, norm: float) -> None:
     """NaN and infinity stop the run before the step that would carry them into the weights."""
     if not (abs(value) < float("inf") and norm < float("inf")):
         first = next((n for n, p in run.model.named_parameters() if p.grad is None or not p.grad.isfinite().all()), "")
-        examples = ", ".join(map(str, batch.examples[:5].tolist()))
+        examples = ", ".join([str(number) for batch in suspects for number in batch.examples[:5].tolist()][:20])
         raise Failure("diverged", step=step + 1, loss=value, norm=norm, tensor=first or "loss", examples=examples)
 
 
