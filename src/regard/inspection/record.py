@@ -7,8 +7,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from regard.core.errors import BadInput
 from regard.core.protocols import Site
 from regard.core.tap import tapped
+from regard.inspection.estimate import places, refuse_unless_it_fits
 from regard.inspection.keeping import Checking, Choice, Keeper, steps_of
 from regard.inspection.trace import READ, SOURCE, TARGET, Sequence, Trace
 from regard.inspection.visit import Watcher
@@ -68,13 +70,15 @@ def record(
         choice: which parts, layers and heads; None for all.
 
     Raises:
-        Failure: `trace_check`: what was recorded is not what the model computes.
-        BadInput: `keep_unknown`, `head_absent`.
+        Failure: `memory_short`; `trace_check`: what was recorded is not what the model computes.
+        BadInput: `keep_unknown`, `head_absent`, `no_site`.
     """
     device = next(iter(model.parameters())).device
     inputs = [torch.tensor([sequences[side].ids], device=device) for side in (SOURCE, READ) if side in sequences]
     choice, kept = choice or Choice(), steps_of(keep, VECTORS)
-    sites = tuple(site for site in model.sites if choice.takes(site.address))
+    sites = _chosen(model.sites, choice)
+    lengths = {name: len(side.ids) for name, side in sequences.items()}
+    refuse_unless_it_fits(places(sites, lengths, getattr(model, "config", None), choice.heads), kept)
     expected = {site.address: len(sequences[site.queries].ids) for site in sites}
     keeper, vectors = Keeper(kept, check, choice, expected), dict[str, np.ndarray]()
 
@@ -89,6 +93,15 @@ def record(
     heads = None if choice.heads is None else tuple(sorted(choice.heads))
     found = {**keeper.tensors, **vectors}
     return Trace(name, fingerprint, dict(sequences), sites, found, keeper.checked(far), keeper.recipes, heads)
+
+
+def _chosen(sites: tuple[Site, ...], choice: Choice) -> tuple[Site, ...]:
+    """The places that were asked for; of a model without attention none."""
+    found = tuple(site for site in sites if choice.takes(site.address))
+    if sites and not found:
+        part, layer = next(iter(choice.parts or ()), sites[0].part), next(iter(choice.layers or ()), 0)
+        raise BadInput("no_site", part=part, layer=layer, sites=", ".join(site.address for site in sites))
+    return found
 
 
 def _logits_deviation(model: Traceable, inputs: list[Tensor], features: Tensor) -> float:
