@@ -23,6 +23,7 @@ from regard.core.errors import BadInput
 from regard.generation.choosing import Choice
 from regard.generation.continuing import Manner, Speaker, continued
 from regard.models import folder, weights
+from regard.models.forms.gpt2 import FIELDS
 from regard.models.gpt import Gpt, gpt2
 
 THEIRS = "transformers, fp32"
@@ -69,10 +70,8 @@ def _asked(arguments: Sequence[str] | None) -> argparse.Namespace:
 def _made(shape: dict[str, int], place: Path) -> None:
     """A folder with such a model, its weights drawn by GPT-2's own rule."""
     torch.manual_seed(1)
-    names = {"vocab_size": "vocab_size", "max_len": "n_positions", "d_model": "n_embd"}
-    names |= {"n_layers": "n_layer", "n_heads": "n_head"}
     ends = {"bos_token_id": 0, "eos_token_id": 0}
-    GPT2LMHeadModel(GPT2Config(**{names[name]: size for name, size in shape.items()}, **ends)).save_pretrained(place)
+    GPT2LMHeadModel(GPT2Config(**{FIELDS[name]: size for name, size in shape.items()}, **ends)).save_pretrained(place)
 
 
 def our_writer(place: Path, shape: dict[str, int], kind: str) -> Write:
