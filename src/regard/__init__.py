@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from regard.core.fused import fused
     from regard.tasks.loading import load
     from regard.tasks.occurrences import occurrences
+    from regard.tasks.recording import record
 
 # Each public name and the module it lives in.
 _HOME = {
@@ -26,11 +27,12 @@ _HOME = {
     "scorers": "regard.core.scorers",
     "load": "regard.tasks.loading",
     "occurrences": "regard.tasks.occurrences",
+    "record": "regard.tasks.recording",
 }
 
 _ROOMS = ("masks", "scorers")  # modules of small things, public as they are
 
-__all__ = ["__version__", "attend", "fused", "load", "masks", "occurrences", "scorers", "steps"]
+__all__ = ["__version__", "attend", "fused", "load", "masks", "occurrences", "record", "scorers", "steps"]
 
 speak_with(say)
 
@@ -41,7 +43,7 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     home = import_module(_HOME[name])
     value = home if name in _ROOMS else getattr(home, name)
-    if name == "load":
+    if name in ("load", "record"):
         _attach()
     globals()[name] = value
     return value

@@ -77,7 +77,7 @@ class Keeper:
         expected: Mapping[str, int] | None = None,
     ) -> None:
         self.keep, self.check, self.choice = frozenset(keep), check, choice or Choice()
-        self._expected = expected or {}
+        self._expected = {} if expected is None else expected
         self._waiting: dict[str, list[Visit]] = {}
         self._shelf: dict[str, Tensor] = {}
         self.tensors: dict[str, np.ndarray] = {}
@@ -194,9 +194,9 @@ def chosen(text: Text, heads: Sequence[int]) -> Text:
     bias, sinks = (None if each is None else each[list(heads)] for each in (text.recipe.bias, text.recipe.sinks))
     key, value = (shared(each, n_heads)[list(heads)] for each in (text.key, text.value))
     recipe = replace(text.recipe, bias=bias, sinks=sinks)
-    of_heads = {"query": text.query, "context": text.context, "weights": text.weights}
-    cut = {name: None if each is None else each[list(heads)] for name, each in of_heads.items()}
-    return replace(text, key=key, value=value, recipe=recipe, **cut)
+    query, context = (each[list(heads)] for each in (text.query, text.context))
+    weights = None if text.weights is None else text.weights[list(heads)]
+    return replace(text, query=query, key=key, value=value, context=context, recipe=recipe, weights=weights)
 
 
 def _array(tensor: Tensor) -> np.ndarray:

@@ -1,0 +1,1 @@
+"""Models of `transformers`, recorded through their attention interface; they are read, never rewritten."""

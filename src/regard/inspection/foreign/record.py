@@ -1,0 +1,108 @@
+"""Run a foreign model on what it was given, and keep what is asked for, held against the kernel that it ran."""
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from torch import Tensor, nn
+
+from regard.core.errors import BadInput
+from regard.core.protocols import Site
+from regard.inspection.foreign.bypass import eager_weights
+from regard.inspection.foreign.calls import Calls, rows
+from regard.inspection.foreign.door import watched
+from regard.inspection.foreign.places import Places
+from regard.inspection.foreign.reading import Reading, sides
+from regard.inspection.foreign.run import Foreign, apart, run, said
+from regard.inspection.foreign.switching import asks, switched, unchanged
+from regard.inspection.keeping import Checking, Choice, Keeper, steps_of
+from regard.inspection.trace import Trace
+
+
+class Eye:
+    """Is shown every attention of a run, and hands each text's visits to that text's keeper.
+
+    Args:
+        expected: what the keepers expect of each place; told here as the places are met.
+        plain: the family's plain kernel shall run, for the weights that it gives.
+    """
+
+    def __init__(self, model: Any, keepers: Sequence[Keeper], expected: dict[str, int], *, plain: bool = False) -> None:
+        self.plain, self.places = plain, Places(model)
+        self.sizes: dict[str, int] = {}
+        self._calls, self._keepers, self._expected = Calls(), keepers, expected
+
+    def saw(self, module: nn.Module, given: dict[str, Any], output: Tensor, weights: Tensor | None) -> None:
+        """One attention has run."""
+        visit = self._calls.visit(module, given, output, weights)
+        address = self.places.address(module, visit.query.shape[1])
+        site = self.places.sites[address]
+        self.sizes |= {site.keys: visit.key.shape[2], site.queries: visit.query.shape[2]}
+        self._expected[address] = visit.query.shape[2]  # the whole text in one run
+        for keeper, each in zip(self._keepers, rows(visit), strict=True):
+            keeper(address, each)
+
+
+def record(
+    foreign: Foreign,
+    reading: Reading,
+    *,
+    keep: str | Collection[str] = "qk",
+    check: Checking = "rows",
+    choice: Choice | None = None,
+) -> list[Trace]:
+    """What a foreign model attends to: a trace for each text of a batch.
+
+    Args:
+        reading: what the model is given; see `foreign.reading`.
+        keep: names of `keeping.KEEPS`, or of steps. Weights are those that the family's plain kernel gives.
+        check: `rows`, or `full`: every row, and what the model says when nobody watches.
+        choice: which parts, layers and heads; None for all.
+
+    Raises:
+        Failure: `trace_check`: what was recorded is not what the model computes; `foreign_failed`: the model broke off.
+        BadInput: `foreign_bypass`, `foreign_blind`: a family that hides its attention, or has none;
+            `foreign_argument`, `foreign_mask`: one that attends in a way not known here; `keep_unknown`, `head_absent`,
+            `no_site`.
+    """
+    kept, choice, expected = steps_of(keep), choice or Choice(), dict[str, int]()
+    keepers = [Keeper(kept, check, choice, expected) for _ in reading.sequences]
+    eye = Eye(foreign.model, keepers, expected, plain="weights" in kept)
+    if asks(foreign.model):
+        with switched(foreign.model), watched(eye):
+            came = said(run(foreign, reading.inputs))
+    if not eye.places.sites:
+        return eager_weights(foreign, reading, kept, choice)
+    far = 0.0
+    if check == "full":
+        with switched(foreign.model, unchanged):
+            far = apart(came, said(run(foreign, reading.inputs)))
+    sites, heads = chosen(eye.places.ordered(), choice), None if choice.heads is None else tuple(sorted(choice.heads))
+    traces = []
+    for keeper, sequences in zip(keepers, reading.sequences, strict=True):
+        shown = sides(sequences, sites, eye.sizes)
+        traces.append(
+            Trace(
+                foreign.name,
+                foreign.fingerprint,
+                shown,
+                sites,
+                keeper.tensors,
+                keeper.checked(far),
+                keeper.recipes,
+                heads,
+            )
+        )
+    return traces
+
+
+def chosen(met: Sequence[Site], choice: Choice) -> tuple[Site, ...]:
+    """The places that were asked for.
+
+    Raises:
+        BadInput: `no_site`: none of them; it says which there are.
+    """
+    found = tuple(site for site in met if choice.takes(site.address))
+    if not found:
+        part, layer = next(iter(choice.parts or ()), met[0].part), next(iter(choice.layers or ()), 0)
+        raise BadInput("no_site", part=part, layer=layer, sites=", ".join(site.address for site in met))
+    return found

@@ -1,0 +1,159 @@
+"""`regard.record`: what any model attends to on a text, ours or one of `transformers`. One door for every face."""
+
+from collections.abc import Collection, Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from regard.core.errors import BadInput
+from regard.inspection import record as own
+from regard.inspection.keeping import Checking, Choice
+from regard.inspection.trace import READ, SOURCE, TARGET, Trace
+from regard.models import catalogue, folder
+from regard.models.forms import FORMS
+from regard.models.gpt import Gpt
+from regard.tasks.generation import Generator
+from regard.tasks.reading import text_side
+from regard.tasks.translation import Translator, given_side
+from regard.text.doctor import tidy
+from regard.text.lines import typed
+from regard.text.tokenizers import START
+
+Text = str | Sequence[str] | Mapping[str, Any]
+
+_THEIRS = {"model_type_unknown", "config_field", "tokenizer_absent", "tokenizer_broken"}
+"""Why a folder of a family that we know is read by `transformers` all the same."""
+
+
+def record(
+    model: Any,
+    text: Text,
+    *,
+    target: str | Sequence[str] | None = None,
+    keep: str | Collection[str] = "qk",
+    check: Checking = "rows",
+    parts: Collection[str] | None = None,
+    layers: Collection[int] | None = None,
+    heads: Collection[int] | None = None,
+    tokenizer: Any = None,
+) -> Any:
+    """What a model attends to on a text.
+
+    Args:
+        model: a bundled name, a model folder, the folder of a training run, an id of the Hugging Face hub (its local
+            cache first); or what `load` gives; or a `PreTrainedModel` of `transformers`, which is left as it is.
+        text: a text, or several; for models of `transformers` also inputs that are ready, such as
+            `{"input_ids": …, "attention_mask": …}`, (batch, n).
+        target: of a translator what it is to write; None for what it writes by itself.
+        keep: `qk` (any weight is then computed when it is looked at), `weights`, `steps`, `statistics`, or steps.
+        check: `rows`, or `full`: every row, and what the model says when nobody watches.
+        parts, layers, heads: which of them, such as `parts=["cross"]`; None for all.
+        tokenizer: of a `PreTrainedModel`.
+
+    Returns:
+        A `Trace`; of several texts, or of ready inputs with several rows, a list of them.
+
+    Raises:
+        BadInput: no such model, a folder that is none or could run a program, a family that hides its attention, an
+            empty text, one longer than the model reads, no such part, layer or head.
+        Failure: what was recorded is not what the model computes.
+
+    >>> trace = record("tiny-gpt", "Once upon a time", layers=[0])
+    >>> trace.weights(layer=0, head=0).sum(axis=1).round(3).tolist()[:2]
+    [1.0, 1.0]
+    """
+    opened = _opened(model, tokenizer)
+    how: dict[str, Any] = {"keep": keep, "check": check, "choice": Choice(parts, layers, heads)}
+    if not isinstance(opened, Translator | Generator):
+        return _foreign(opened, text, target, how)
+    if isinstance(text, Mapping):
+        raise BadInput("record_ready", name=opened.name)
+    several = not isinstance(text, str)
+    texts = [text] if isinstance(text, str) else list(text)
+    targets = [target] * len(texts) if isinstance(target, str | None) else list(target)
+    found = [_own(opened, each, wanted, how) for each, wanted in zip(texts, targets, strict=True)]
+    return found if several else found[0]
+
+
+def _opened(model: Any, tokenizer: Any) -> Any:
+    """One of ours, ready to run, or a `Foreign`."""
+    if isinstance(model, Translator | Generator):
+        return model
+    if isinstance(model, str | Path):
+        return opened(str(model))
+    from regard.tasks.foreign_models import held
+
+    return held(model, tokenizer)
+
+
+@lru_cache(maxsize=2)
+def opened(name: str) -> Any:
+    """The model of a name: a `Translator`, a `Generator`, or a `Foreign` for what `transformers` alone can run."""
+    from regard.tasks import foreign_models
+
+    try:
+        found = catalogue.find(name)
+    except BadInput as error:
+        fetched = foreign_models.fetched(name) if error.code == "unknown_model" else None
+        if fetched is None:
+            raise
+        found = fetched
+    short = Path(name).name
+    if foreign_models.fields_of(found).get("model_type") in {form.model_type for form in FORMS}:
+        try:
+            loaded = folder.load(found, short)
+            return Generator(loaded) if isinstance(loaded.model, Gpt) else Translator(loaded)
+        except BadInput as error:
+            if error.code not in _THEIRS:
+                raise
+    return foreign_models.opened(found, short)
+
+
+def _own(model: Translator | Generator, text: str, target: str | None, how: dict[str, Any]) -> Trace:
+    """A trace of one of our models."""
+    sides = _written(model, text) if isinstance(model, Generator) else _translated(model, text, target)
+    return own.record(model.model, sides, name=model.name, fingerprint=model.fingerprint, **how)
+
+
+def _written(model: Generator, text: str) -> dict[str, Any]:
+    side = text_side(typed(text).text, model.tokenizer)
+    longest = model.model.config.max_len
+    if not text.strip() or not side.ids:
+        raise BadInput("look_empty")
+    if len(side.ids) > longest:
+        raise BadInput("look_too_long", tokens=len(side.ids), name=model.name, longest=longest)
+    return {READ: side}
+
+
+def _translated(model: Translator, text: str, target: str | None) -> dict[str, Any]:
+    """What a translator reads and writes: the target given, or its own translation."""
+    if target is None:
+        trace = model.translate(text).trace
+        if trace is None:
+            raise BadInput("look_empty")
+        return {name: trace.sequences[name] for name in (SOURCE, READ, TARGET)}
+    source, written = (
+        given_side(each, model.tokenizer.encode(each)) for each in (tidy(typed(each).text) for each in (text, target))
+    )
+    if min(len(source.ids), len(written.ids)) < 2:
+        raise BadInput("text_empty")
+    for side in (source, written):
+        if len(side.ids) > model.longest:
+            raise BadInput("look_too_long", tokens=len(side.ids), name=model.name, longest=model.longest)
+    return own.teacher_forced(source, written, START)
+
+
+def _foreign(foreign: Any, text: Text, target: Any, how: dict[str, Any]) -> Any:
+    """Traces of a model of `transformers`; one where one text was given."""
+    from regard.inspection.foreign import reading
+    from regard.inspection.foreign.record import record as of_foreign
+
+    if isinstance(text, Mapping):
+        found = of_foreign(foreign, reading.of_inputs(foreign, text), **how)
+        return found if len(found) > 1 else found[0]
+    texts = [typed(each).text for each in ([text] if isinstance(text, str) else text)]
+    targets = (
+        None if target is None else [typed(each).text for each in ([target] if isinstance(target, str) else target)]
+    )
+    found = of_foreign(foreign, reading.of_texts(foreign, texts, targets), **how)
+    return found[0] if isinstance(text, str) else found
