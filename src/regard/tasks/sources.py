@@ -6,7 +6,7 @@ from pathlib import Path
 
 from regard.core.errors import BadInput
 from regard.text.corpus import JSON_LINES, Corpus
-from regard.text.lines import STDIN, Line, each_line, typed
+from regard.text.lines import STDIN, Line, each_line, read_lines, typed
 
 LONGEST = 20_000
 """Characters of a line that are read; what is beyond is cut, and said so."""
@@ -59,6 +59,24 @@ def openings(
             yield from _file(text, field, encoding)
         else:
             yield typed(text).text
+
+
+def whole(what: str | None, path: str | None = None, *, as_text: bool = False, encoding: str = "utf-8") -> str:
+    """One text, with whatever lines it has: an argument, or all of the file that has its name.
+
+    Args:
+        path: `--input`; `-`, or neither text nor path, is standard input.
+        as_text: the argument is the text even where a file has its name.
+
+    Raises:
+        BadInput: a text and a path at once; a file that is not there or not text.
+    """
+    if what is not None and path is not None:
+        raise BadInput("text_twice", path=path)
+    if what is not None and (as_text or not (what == STDIN or _is_file(what))):
+        return typed(what).text
+    name = next(each for each in (path, what, STDIN) if each is not None)
+    return "\n".join(read_lines(name, encoding=encoding))
 
 
 def _file(path: str, field: str | None, encoding: str) -> Iterator[str]:
