@@ -1,24 +1,19 @@
 """Exact statistics from queries, keys and the score recipe, block by block: no (queries × keys) is ever held.
 
-What no query of a block may see is not computed: a causal map costs half, a window only its band.
+The weights of a block stay in the cache while all is taken from them. The log-sum-exp is what the logarithm of a
+query's largest weight lacks of that masked score, and the entropy what Σ w·masked lacks of the log-sum-exp.
 """
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
-from torch.nn.functional import pad
 
-from regard.core.recipe import Recipe, shared, steps
-from regard.core.statistics import SIZE, TOP, Statistics, width
-
-SCRATCH = 2**20
-"""Bytes of one block of scores: what stays in a core's cache."""
-
-Block = Callable[[slice, slice, slice], tuple[Tensor, Tensor | None]]
-"""Weights (heads, rows, keys) and log-sum-exp (heads, rows) of some heads, some queries, and all keys they may see."""
+from regard.core.blocks import Block, Grid, planned, spans_of
+from regard.core.largest import largest
+from regard.core.recipe import Recipe
+from regard.core.statistics import SIZE, TOP, Statistics
+from regard.core.weighing import Given, Made, Weighed
 
 
 def statistics(
@@ -35,154 +30,122 @@ def statistics(
         size: of the pooled map, at most.
 
     Returns:
-        All of `Statistics`, in float32 (numbers of keys int32). Scratch is a few MB, whatever the length.
+        All of `Statistics`, in float32 (numbers of keys int32). Scratch is a few MB, and the keys of a head.
 
     >>> found = statistics(Recipe(visible=torch.tensor([[0, 1], [0, 2]])), torch.zeros(1, 2, 3), torch.zeros(1, 2, 3))
     >>> found.entropy, found.received
     (tensor([[0.0000, 0.6931]]), tensor([[1.5000, 0.5000]]))
     """
-    n_heads, n_queries, _ = query.shape
-    n_keys = key.shape[1]
-    key = shared(key, n_heads).expand(n_heads, *key.shape[1:])
-
-    def block(heads: slice, rows: slice, keys: slice) -> tuple[Tensor, Tensor | None]:
-        part = _part(recipe, n_queries, n_keys, heads, rows, keys)
-        made = steps(part, query[heads, rows].float(), key[heads, keys].float())
-        masked = made["masked"]
-        if recipe.sinks is not None:
-            masked = torch.cat([masked, recipe.sinks[heads, None, None].expand(*masked.shape[:2], 1)], dim=-1)
-        return made["weights"], masked.logsumexp(-1)
-
-    return _reduced(block, _visible(recipe, n_queries, n_keys), (n_heads, n_queries, n_keys), query, same, top, size)
+    grid = Grid.of(len(query), query.shape[1], key.shape[1], size, top)
+    depth = 1 if recipe.vector is None else len(recipe.vector)
+    gathered = _Gathered(grid, same, top, query.device)
+    if grid.n_keys:
+        gathered.reduce(Made(recipe, query, key, grid), spans_of(recipe, grid.n_queries, grid.n_keys), depth)
+    return gathered.statistics()
 
 
 def of_weights(weights: Tensor, *, same: bool = True, top: int = TOP, size: int = SIZE) -> Statistics[Tensor]:
-    """The statistics of weights that are at hand, (heads, queries, keys)."""
-
-    def block(heads: slice, rows: slice, keys: slice) -> tuple[Tensor, Tensor | None]:
-        return weights[heads, rows, keys].float(), None
-
-    whole = torch.tensor([[0, weights.shape[2]]]).expand(weights.shape[1], 2)
-    return _reduced(block, whole, (*weights.shape[:2], weights.shape[2]), weights, same, top, size)
-
-
-def _visible(recipe: Recipe, n_queries: int, n_keys: int) -> Tensor:
-    """(queries, 2): the keys that may be seen lie between."""
-    visible = recipe.visible
-    if visible is None or visible.dtype == torch.bool:
-        return torch.tensor([[0, n_keys]]).expand(n_queries, 2)
-    return visible.long().cpu()
+    """The statistics of weights that are at hand, (heads, queries, keys): all but `log_sum_exp`."""
+    n_heads, n_queries, n_keys = weights.shape
+    grid = Grid.of(n_heads, n_queries, n_keys, size, top)
+    gathered = _Gathered(grid, same, top, weights.device)
+    if n_keys:
+        gathered.reduce(Given(weights, grid), spans_of(Recipe(), n_queries, n_keys), 1)
+    return gathered.statistics(known=False)
 
 
-def _part(recipe: Recipe, n_queries: int, n_keys: int, heads: slice, rows: slice, keys: slice) -> Recipe:
-    """The recipe of a block: its own heads, queries and keys alone."""
-    bias, sinks, visible = recipe.bias, recipe.sinks, recipe.visible
-    if bias is not None and bias.ndim == 2:
-        low = n_queries - rows.stop + keys.start
-        bias = bias[heads, low : low + rows.stop - rows.start + keys.stop - keys.start - 1]
-    elif bias is not None:
-        bias = bias[heads, rows, keys]
-    if visible is not None:
-        visible = visible[rows, keys] if visible.dtype == torch.bool else (visible[rows] - keys.start).clamp(min=0)
-    return Recipe(recipe.scale, recipe.vector, recipe.softcap, bias, visible, None if sinks is None else sinks[heads])
-
-
-def _blocks(visible: Tensor, n_heads: int, bands: int) -> Iterator[tuple[slice, slice, slice]]:
-    """Heads, queries and keys of one block after the other: `SCRATCH` bytes, in one band of the map."""
-    n_queries = len(visible)
-    for start in range(0, n_queries, bands):
-        stop = min(start + bands, n_queries)
-        while start < stop:
-            some = visible[start:stop]
-            some = some[some[:, 1] > some[:, 0]]
-            keys = slice(int(some[:, 0].min()), int(some[:, 1].max())) if len(some) else slice(0, 0)
-            room = max(1, SCRATCH // (4 * max(1, keys.stop - keys.start)))
-            rows = slice(start, min(stop, start + room))
-            at_once = max(1, room // (rows.stop - rows.start))
-            for head in range(0, n_heads, at_once):
-                yield slice(head, min(n_heads, head + at_once)), rows, keys
-            start = rows.stop
-
-
-@dataclass
 class _Gathered:
     """Where the blocks' results are written."""
 
-    shape: tuple[int, int, int]
-    like: Tensor
-    same: bool
-    top: int
-    size: int
-    found: dict[str, Any] = field(default_factory=dict)
+    def __init__(self, grid: Grid, same: bool, top: int, device: torch.device) -> None:
+        self._grid, self._same, self._top = grid, same, top
+        heads, queries, keys = grid.n_heads, grid.n_queries, grid.n_keys
 
-    def __post_init__(self) -> None:
-        heads, queries, keys = self.shape
-        per_query = ["entropy", "largest", "first", *(["itself", "before", "distance"] if self.same else [])]
-        self.high, self.wide = width(queries, self.size), width(keys, self.size)
-        blocks = (heads, -(-queries // self.high), -(-keys // self.wide))
-        for name in per_query:
-            self.found[name] = self._zeros(heads, queries)
-        self.found |= {"top_weights": self._zeros(heads, queries, self.top), "received": self._zeros(heads, keys)}
-        self.found["top_keys"] = self._zeros(heads, queries, self.top, dtype=torch.int32) - 1
-        self.found |= {"pooled": self._zeros(*blocks), "peak": self._zeros(*blocks)}
+        def zeros(*shape: int, fill: float = 0.0) -> Tensor:
+            return torch.full((heads, *shape), fill, device=device)
 
-    def _zeros(self, *shape: int, dtype: torch.dtype = torch.float32) -> Tensor:
-        return torch.zeros(*shape, dtype=dtype, device=self.like.device)
+        self.entropy, self.first, self.received = zeros(queries), zeros(queries), zeros(grid.padded)
+        self.itself, self.before, self.distance = (zeros(queries if same else 0) for _ in range(3))
+        self.top_weights, self.top_keys = zeros(queries, top), zeros(queries, top, fill=-1.0).int()
+        self.pooled, self.peak = (zeros(-(-queries // grid.high), grid.padded // grid.wide) for _ in range(2))
+        self.log_sum_exp = zeros(queries, fill=float("-inf"))
+        self._ahead = False
 
-    def take(self, heads: slice, rows: slice, keys: slice, weights: Tensor) -> None:
-        """Reduce the weights (heads, rows, keys) of a block."""
-        found, count = self.found, min(self.top, weights.shape[-1])
-        if not count:
-            return
-        found["entropy"][heads, rows] = 0 - torch.special.xlogy(weights, weights).sum(-1)
-        values, where = weights.topk(count)
-        found["top_weights"][heads, rows, :count] = values
-        found["top_keys"][heads, rows, :count] = torch.where(values > 0, where + keys.start, -1).int()
-        if keys.start == 0:
-            found["first"][heads, rows] = weights[..., 0]
-        found["received"][heads, keys] += weights.sum(1)
-        self._pool(heads, rows, keys, weights)
-        if self.same:
-            self._near(heads, rows, keys, weights)
+    def reduce(self, weigh: Callable[[Block], Weighed], spans: Tensor, depth: int) -> None:
+        """Take everything from every block."""
+        own = torch.arange(self._grid.n_queries) + self._grid.offset
+        self._ahead = bool((spans[:, 1] > own + 1).any())
+        for block in planned(self._grid, spans, depth):
+            self._take(block, weigh(block))
 
-    def _pool(self, heads: slice, rows: slice, keys: slice, weights: Tensor) -> None:
-        left = keys.start % self.wide
-        right = -(left + weights.shape[-1]) % self.wide
-        blocks = pad(weights, (left, right)).unflatten(-1, (-1, self.wide))
-        first, band = keys.start // self.wide, rows.start // self.high
-        place = (heads, band, slice(first, first + blocks.shape[2]))
-        self.found["pooled"][place] += blocks.sum((1, 3))
-        self.found["peak"][place] = torch.maximum(self.found["peak"][place], blocks.amax((1, 3)))
-
-    def _near(self, heads: slice, rows: slice, keys: slice, weights: Tensor) -> None:
-        own = torch.arange(rows.start, rows.stop, device=weights.device) + self.shape[2] - self.shape[1]
-        at = own[:, None] - torch.arange(keys.start, keys.stop, device=weights.device)
-        self.found["itself"][heads, rows] = (weights * (at == 0)).sum(-1)
-        self.found["before"][heads, rows] = (weights * (at == 1)).sum(-1)
-        self.found["distance"][heads, rows] = (weights * at.abs()).sum(-1)
-
-    def statistics(self, log_sum_exp: Tensor | None) -> Statistics[Tensor]:
+    def statistics(self, known: bool = True) -> Statistics[Tensor]:
         """All of it."""
-        found, n_queries = self.found, self.shape[1]
-        counts = torch.full((found["pooled"].shape[1],), self.high, device=self.like.device)
-        if n_queries:
-            counts[-1] = n_queries - self.high * (len(counts) - 1)
-        found["pooled"] /= counts[:, None]
-        near = {name: found.pop(name, None) for name in ("itself", "before", "distance")}
-        found["largest"], found["largest_key"] = found["top_weights"][..., 0], found["top_keys"][..., 0]
-        return Statistics(**found, **near, log_sum_exp=log_sum_exp)
+        high, n_queries = self._grid.high, self._grid.n_queries
+        counts = self.pooled.new_full((self.pooled.shape[1], 1), high)
+        counts[-1:] -= high * len(counts) - n_queries
+        return Statistics(
+            entropy=self.entropy,
+            largest=self.top_weights[..., 0],
+            largest_key=self.top_keys[..., 0],
+            first=self.first,
+            itself=self.itself if self._same else None,
+            before=self.before if self._same else None,
+            distance=self.distance if self._same else None,
+            top_weights=self.top_weights,
+            top_keys=self.top_keys,
+            received=self.received[:, : self._grid.n_keys],
+            pooled=self.pooled / counts,
+            peak=self.peak,
+            log_sum_exp=self.log_sum_exp if known else None,
+        )
 
+    def _take(self, block: Block, weighed: Weighed) -> None:
+        weights, masked = weighed
+        place, total = (block.heads, block.rows), weights.sum(-1)
+        self._name(block, weights)
+        self._pool(block, weights)
+        if block.keys.start == 0:
+            self.first[place] = weights[..., 0]
+        if self._same:
+            self._near(block, weights, total)
+        best = self.top_keys[block.heads, block.rows, :1].long()
+        at_best = masked.gather(-1, (best - block.keys.start).clamp(min=0)).squeeze(-1)
+        log_sum_exp = (at_best - self.top_weights[block.heads, block.rows, 0].log()).where(total > 0, 0.0)
+        self.log_sum_exp[place] = log_sum_exp.where(total > 0, float("-inf"))
+        self.entropy[place] = log_sum_exp * total - torch.mul(weights, masked, out=masked).sum(-1)
 
-def _reduced(
-    block: Block, visible: Tensor, shape: tuple[int, int, int], like: Tensor, same: bool, top: int, size: int
-) -> Statistics[Tensor]:
-    gathered = _Gathered(shape, like, same, max(1, top), size)
-    log_sum_exp: Tensor | None = torch.full(shape[:2], float("-inf"), device=like.device)
-    for heads, rows, keys in _blocks(visible, shape[0], gathered.high):
-        weights, lse = block(heads, rows, keys)
-        gathered.take(heads, rows, keys, weights)
-        if lse is None:
-            log_sum_exp = None
-        elif log_sum_exp is not None:
-            log_sum_exp[heads, rows] = lse
-    return gathered.statistics(log_sum_exp)
+    def _name(self, block: Block, weights: Tensor) -> None:
+        """The top keys."""
+        count = min(self._top, weights.shape[-1])
+        values, keys = largest(weights.view(-1, weights.shape[-1]), count, self._grid.chunk)
+        keys = (keys + block.keys.start).where(values > 0, -1).int()
+        self.top_weights[block.heads, block.rows, :count] = values.view(*block.shape[:2], count)
+        self.top_keys[block.heads, block.rows, :count] = keys.view(*block.shape[:2], count)
+
+    def _pool(self, block: Block, weights: Tensor) -> None:
+        """Both maps and what each key received: over the rows first, then over the keys of a few bands."""
+        high, wide = self._grid.high, self._grid.wide
+        bands = weights.unflatten(1, (-1, min(high, block.shape[1])))
+        sums = bands.sum(2)
+        self.received[block.heads, block.keys] += sums.sum(1)
+        rows = slice(block.rows.start // high, block.rows.start // high + bands.shape[1])
+        place = (block.heads, rows, slice(block.keys.start // wide, block.keys.stop // wide))
+        self.pooled[place] += sums.unflatten(-1, (-1, wide)).sum(-1)
+        self.peak[place] = torch.maximum(self.peak[place], bands.amax(2).unflatten(-1, (-1, wide)).amax(-1))
+
+    def _near(self, block: Block, weights: Tensor, total: Tensor) -> None:
+        """Weight on the query itself and on the one before, and the mean distance, counted from the first row."""
+        heads, rows, keys = block.shape
+        place, base = (block.heads, block.rows), block.rows.start + self._grid.offset
+        here = torch.arange(rows, device=weights.device)
+        own = here + base - block.keys.start
+        for found, at in ((self.itself, own), (self.before, own - 1)):
+            inside = (at >= 0) & (at < keys)
+            found[place] = weights[:, here, at.clamp(0, keys - 1)].where(inside, 0.0)
+        steps = torch.arange(keys, device=weights.device, dtype=torch.float32) + (block.keys.start - base)
+        found = here * total - (weights.view(-1, keys) @ steps).view(heads, rows)
+        if self._ahead:  # what is further on was counted with the wrong sign
+            at = max(0, base - block.keys.start)
+            further = (steps[at:] - here.unsqueeze(-1)).clamp(min=0)
+            found += 2 * torch.einsum("hrk,rk->hr", weights[..., at:], further)
+        self.distance[place] = found.clamp(min=0)
