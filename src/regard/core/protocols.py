@@ -1,22 +1,23 @@
 """What the floors above agree on: what a model offers to search, training and recording."""
 
 from dataclasses import dataclass
-from typing import Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
-from torch import Tensor
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 class State(Protocol):
     """Where a decoder stands, for each row of a batch."""
 
-    def select(self, rows: Tensor) -> Self:
+    def select(self, rows: "Tensor") -> Self:
         """The states of these rows, in this order; none of them shares what `step` writes into."""
 
 
 class Decoder(Protocol):
     """Anything that writes one token after another: an RNN, a Transformer, a GPT."""
 
-    def start(self, source: Tensor, real: Tensor | None = None) -> Any:
+    def start(self, source: "Tensor", real: "Tensor | None" = None) -> Any:
         """The state before the first token that is read by `step`.
 
         Args:
@@ -25,7 +26,7 @@ class Decoder(Protocol):
             real: (batch, source), True at real tokens; None where all are.
         """
 
-    def step(self, state: Any, ids: Tensor) -> tuple[Tensor, Any]:
+    def step(self, state: Any, ids: "Tensor") -> "tuple[Tensor, Any]":
         """Logits (batch, vocab_size) of the next token after `ids` (batch,), and the state after it.
 
         The state that was given is spent: a cache is written where it lies.
