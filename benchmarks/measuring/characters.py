@@ -1,5 +1,6 @@
 """A text as ids of its characters, split as nanoGPT splits it, and our training on it beside nanoGPT's settings."""
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,7 @@ import torch
 from measuring.report import ROOT
 from peers.nanogpt import NanoSettings, NanoSizes
 from regard.models.gpt import Gpt, GptConfig, gpt2
-from regard.training import memory, optimizers, precision
+from regard.training import memory, optimizers, precision, trial
 from regard.training.checkpoint import Standing
 from regard.training.loop import Run, compute_of, machine, one_step
 from regard.training.settings import LmSettings
@@ -48,8 +49,8 @@ def config_of(sizes: NanoSizes) -> GptConfig:
 
 def settings_of(sizes: NanoSizes, like: NanoSettings, **choices: Any) -> LmSettings:
     """Our training with as many steps of as many windows; the other choices are the shipped ones, or these."""
-    chosen = {"precision": precision.best(), "warmup": like.warmup, "learning_rate": like.rate, **choices}
-    return LmSettings(model=config_of(sizes), batch_size=like.batch, steps=like.steps, **chosen)
+    chosen = {"precision": precision.best(), "warmup": like.warmup, "learning_rate": like.rate, "steps": like.steps}
+    return LmSettings(model=config_of(sizes), batch_size=like.batch, **{**chosen, **choices})
 
 
 class Training:
@@ -78,6 +79,14 @@ class Training:
 
     def _hear(self, kind: str, facts: dict[str, Any]) -> None:
         self.loss = facts["loss"]
+
+
+def tried(path: Path, settings: LmSettings) -> Training:
+    """The shipped training of a long run: what a trial on this machine says is chosen, and told on stderr."""
+    found = trial.quickest(lambda each: Training(path, each).run, settings, trial.CHOICES)
+    chosen = found.taken.choices if found else {}
+    print(f"trial: {chosen or 'none'} of {found.ways if found else 'nothing'}", file=sys.stderr, flush=True)
+    return Training(path, settings.model_copy(update=chosen))
 
 
 @torch.inference_mode()

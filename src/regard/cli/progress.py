@@ -144,6 +144,12 @@ def _kind(model: Any) -> str:
     return say("training.kind_transformer", **sizes)
 
 
+def _way(way: Any) -> str:
+    """How a step is computed, in a few words."""
+    kind = "compiled" if way.choices["compile"] else "plain"
+    return say(f"training.trial_{kind}", precision=way.choices["precision"])
+
+
 class LmTraining(Training):
     """Of a language model."""
 
@@ -160,6 +166,14 @@ class LmTraining(Training):
         chosen |= {"form": settings.form, "n_layers": model.n_layers, "n_heads": model.n_heads}
         chosen |= {"d_model": model.d_model, "context": model.max_len, "batch_size": settings.batch_size}
         self._line(say("training.lm_start", **chosen))
+
+    def _trial(self, facts: dict[str, Any]) -> None:
+        trial = facts["trial"]
+        figures = [(_way(way), f"{1000 * way.seconds_a_step:.1f}") for way in trial.ways]
+        ways = say("training.trial_between").join(
+            say("training.trial_way", way=w, milliseconds=ms) for w, ms in figures
+        )
+        self._line(say("training.trial", ways=ways, taken=_way(trial.taken), seconds=f"{trial.seconds:.0f}"))
 
     def _validation(self, facts: dict[str, Any]) -> None:
         mark = say("training.best_yet") if facts["score"] == facts["best"] else ""

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from regard.core.biases import Bias
@@ -64,8 +65,8 @@ _active: ContextVar[Tap | None] = ContextVar("tap", default=None)
 
 
 def active() -> Tap | None:
-    """The tap of this context, or None. Models call it once, at their entry."""
-    return _active.get()
+    """The tap of this context, or None. Models call it once, at their entry; compiled code has none."""
+    return None if torch.compiler.is_compiling() else _active.get()
 
 
 @contextmanager

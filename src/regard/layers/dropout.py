@@ -38,5 +38,5 @@ class Dropout(nn.Module):
 def _kept(like: Tensor, dropped: int) -> Tensor:
     """Ones, and zeros in `dropped` of 65536 places, in the shape and dtype of another tensor."""
     count = like.numel()
-    bits = torch.empty(-(-count // 4), dtype=torch.int64).random_(-(2**63), None)
+    bits = torch.randint(-(2**63), 2**63 - 1, (-(-count // 4),))  # `random_` cannot be compiled
     return (bits.view(torch.int16)[:count].view(like.shape) >= dropped - _STEPS // 2).to(like.dtype)

@@ -1,8 +1,8 @@
 """The choices of a training run: what was asked for, what suits the data and the machine, what no resume may change."""
 
 import os
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,7 +13,7 @@ from regard.core.errors import BadInput
 from regard.text.lines import STDIN, shown_name
 from regard.text.pairs import Columns
 from regard.text.tokenizers import Kind
-from regard.training import precision
+from regard.training import precision, trial
 from regard.training.settings import Settings
 
 SIGNS = {"greater_than": ">", "greater_than_equal": "≥", "less_than": "<", "less_than_equal": "≤"}
@@ -99,6 +99,8 @@ def drafted(kind: type[Course], model: type[BaseModel], asked: Asked, vocab_size
     draft = valid(kind, {"model": config, "steps": 1, **asked.run})
     if not precision.has(draft.device):
         raise BadInput("device_missing", asked=draft.device)
+    if draft.compile:
+        precision.require_compiler(draft.device)
     return draft
 
 
@@ -114,6 +116,31 @@ def chosen_for(asked: Asked, draft: Course, per_epoch: int, epochs: float) -> Co
         "evaluate_every": min(1000, max(1, per_epoch)),
     }
     return draft.model_copy(update=chosen | asked.run)
+
+
+def measured(
+    asked: Asked,
+    minutes: float | None,
+    settle: Callable[[Asked], Settings],
+    make: trial.Make,
+    tried: Iterable[str],
+) -> tuple[Asked, trial.Trial | None]:
+    """What was asked for, with what trials on this machine say of the rest: from then on it is as if asked for.
+
+    Args:
+        minutes: how long the run may take: as many steps as fit into that, where their number was not asked for.
+        settle: every choice of a run that asks for this.
+        make: a run of these settings for a trial.
+        tried: choices that a trial may make.
+    """
+    minutes = None if "steps" in asked.run else minutes
+    found = trial.quickest(make, settle(asked), set(tried) - asked.run.keys(), minutes)
+    if found:
+        asked = replace(asked, run={**asked.run, **found.taken.choices})
+    if minutes is None:
+        return asked, found
+    seconds = trial.seconds_a_step(make(settle(asked)), min(10.0, 2.0 * minutes))
+    return replace(asked, run={**asked.run, "steps": max(1, round(60 * minutes / seconds))}), found
 
 
 def refuse_fleeting(paths: Iterable[Path]) -> None:

@@ -1,13 +1,13 @@
 """A training run as a folder: begun, or taken up again where it stands; the same for every kind of model.
 
-RUN/run.json     the task, its data, every setting, and the sha256 of each file that was read
+RUN/run.json     the task, its data, every setting, the sha256 of each file that was read; what a trial measured
 """
 
 import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -18,12 +18,13 @@ from regard.core.errors import BadInput
 from regard.core.files import sha256, write_whole
 from regard.models import folder
 from regard.tasks import watching
-from regard.tasks.run_choices import Asked, refuse_other_choices, valid
+from regard.tasks.run_choices import Asked, measured, refuse_other_choices, valid
 from regard.tasks.run_log import Tell, forget_after, outcome
 from regard.tasks.watching import Probe
-from regard.training import checkpoint, trial
+from regard.training import checkpoint
 from regard.training.loop import Report, Run, train
 from regard.training.settings import Settings
+from regard.training.trial import Trial
 
 RUN, LOCK = "run.json", ".lock"
 
@@ -42,6 +43,10 @@ class Task(Protocol):
     @property
     def settings(self) -> type[Settings]:
         """Of the choices."""
+
+    @property
+    def tried(self) -> tuple[str, ...]:
+        """Choices that a trial makes where nobody has made them: of `trial.CHOICES`."""
 
     @property
     def before(self) -> tuple[str, ...]:
@@ -113,28 +118,41 @@ def _begin(task: Task, output: Path, asked: Asked, tell: Tell) -> tuple[Settings
     task.refuse(asked, data)
     material = task.read(output, data, int(asked.run.get("seed", 1)), tell)
     tokenizer = task.new_tokenizer(data, material)
-    if data.minutes is not None and "steps" not in asked.run:
-        asked = _within(data.minutes, task, output, asked, data, tokenizer, material)
-    settings = task.settled(asked, data, tokenizer, material)
-    watching.probe_of(settings, tokenizer, task.probe)
+    settings, tried = _settled(task, output, asked, data, tokenizer, material, tell)
     write_whole(output / folder.TOKENIZER, tokenizer.json().encode())
     facts = {
         "task": task.name,
         "data": data.model_dump(mode="json"),
         "settings": settings.model_dump(),
+        **({"trial": asdict(tried)} if tried else {}),
         "files": _hashes(task, output, data),
     }
     write_whole(output / RUN, (json.dumps(facts, indent=1, ensure_ascii=False) + "\n").encode())
     return settings, tokenizer, material
 
 
-def _within(minutes: float, task: Task, output: Path, asked: Asked, data: Any, tokenizer: Any, material: Any) -> Asked:
-    """As many steps as a trial says fit into so many minutes: from then on the run is one of so many steps."""
-    draft = task.settled(asked, data, tokenizer, material)
-    torch.manual_seed(draft.seed)
-    run, _ = task.run(output, draft, tokenizer, material, lambda kind, facts: None)
-    seconds = trial.seconds_a_step(replace(run, report=lambda kind, facts: None), min(10.0, 2.0 * minutes))
-    return replace(asked, run={**asked.run, "steps": max(1, round(60 * minutes / seconds))})
+def _settled(
+    task: Task, output: Path, asked: Asked, data: Any, tokenizer: Any, material: Any, tell: Tell
+) -> tuple[Settings, Trial | None]:
+    """Every choice of a new run, and the trial that made some of them."""
+
+    def settle(asked: Asked) -> Settings:
+        return task.settled(asked, data, tokenizer, material)
+
+    def throwaway(settings: Settings) -> Run:
+        torch.manual_seed(settings.seed)
+        run, _ = task.run(output, settings, tokenizer, material, _silent)
+        return replace(run, report=_silent)
+
+    watching.probe_of(settle(asked), tokenizer, task.probe)  # refused before any trial
+    asked, tried = measured(asked, data.minutes, settle, throwaway, task.tried)
+    if tried:
+        tell("trial", {"trial": tried})
+    return settle(asked), tried
+
+
+def _silent(kind: str, facts: Report) -> None:
+    """Of a trial nothing is told but what comes of it."""
 
 
 def _again(task: Task, output: Path, asked: Asked, tell: Tell) -> tuple[Settings, Any, Any]:

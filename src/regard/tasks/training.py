@@ -68,6 +68,7 @@ class Translation:
     name = "translation"
     schema = Data
     settings = TranslationSettings
+    tried = ()  # its batches are of many shapes, and each would be compiled anew
     before = ("data.json", folder.TOKENIZER, SPOOL)
     probe = staticmethod(pair_probe)
 

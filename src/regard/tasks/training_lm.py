@@ -23,6 +23,7 @@ from regard.tasks.watching import text_probe
 from regard.text import corpus, prose_tokenizers
 from regard.text.corpus import Corpus, Tokens
 from regard.text.lines import STDIN
+from regard.training import trial
 from regard.training.loop import Report, Run
 from regard.training.loss import validation_loss
 from regard.training.settings import LmSettings
@@ -52,6 +53,7 @@ class LanguageModel:
     name = "lm"
     schema = LmData
     settings = LmSettings
+    tried = trial.CHOICES
     before = (folder.TOKENIZER, SPOOL, TOKENS)
     probe = staticmethod(text_probe)
 

@@ -40,6 +40,11 @@ def _kinds(model: nn.Module) -> tuple[list[Any], list[Any], list[Any]]:
     return kinds
 
 
+def parameters(optimizers: Iterable[Optimizer]) -> list[Any]:
+    """Every parameter that these move; a model would look through all its modules for them."""
+    return [each for optimizer in optimizers for group in optimizer.param_groups for each in group["params"]]
+
+
 def set_rate(optimizers: Iterable[Optimizer], rate: float) -> None:
     """This learning rate for every group."""
     for optimizer in optimizers:

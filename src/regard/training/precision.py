@@ -1,11 +1,16 @@
 """Where and in which numbers matrices are multiplied: fp32, or bf16 inside the product where the processor has it."""
 
+import os
+import shutil
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Literal
 
 import torch
 from torch import Tensor
+
+from regard.core.errors import BadInput
 
 Precision = Literal["fp32", "bf16"]
 
@@ -28,6 +33,22 @@ def has(name: str) -> bool:
     if name == "cuda":
         return torch.cuda.is_available()
     return name == "cpu" or torch.backends.mps.is_available()
+
+
+def has_compiler(device: str) -> bool:
+    """Whether `torch.compile` finds what it needs here: on a processor a C++ compiler."""
+    return device != "cpu" or shutil.which(_compiler()) is not None
+
+
+def require_compiler(device: str) -> None:
+    """Raises BadInput: `compiler_missing`."""
+    if not has_compiler(device):
+        raise BadInput("compiler_missing", name=_compiler())
+
+
+def _compiler() -> str:
+    """The command that torch calls for C++."""
+    return os.environ.get("CXX", "clang++" if sys.platform == "darwin" else "g++")
 
 
 @contextmanager
