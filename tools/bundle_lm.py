@@ -182,6 +182,8 @@ def command(facts: dict, about: About, name: str) -> str:
     vocabulary = f"--vocab-size {model['vocab_size']} " if facts["data"]["tokenizer"] == "bpe" else ""
     sizes = f"--n-layers {model['n_layers']} --n-heads {model['n_heads']} --d-model {model['d_model']} --context {model['max_len']}"
     course = f"--dropout {model['dropout']} --batch-size {settings['batch_size']} --learning-rate {settings['learning_rate']} --steps {settings['steps']}"
+    if settings["optimizer"] != "adamw":
+        course += f" --optimizer {settings['optimizer']} --schedule {settings['schedule']} --weight-decay {settings['weight_decay']}"
     rest = f"--evaluate-every {settings['evaluate_every']} --patience {settings['patience']} --threads {settings['threads']}"
     return f"regard train lm {about.source} {vocabulary}--form {settings['form']} {sizes} {course} {rest} --output runs/{name}"
 
