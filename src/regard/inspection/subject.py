@@ -69,6 +69,14 @@ class Own:
                 found.append(self._said(*(ids.expand(len(some), -1) for ids in self._inputs())))
         return torch.cat(found)
 
+    @torch.inference_mode()
+    def visits(self) -> dict[str, Visit]:
+        """Its attentions, by address."""
+        found: dict[str, Visit] = {}
+        with tapped(Watcher(found.__setitem__)):
+            self._said(*self._inputs())
+        return found
+
     def graded(self, gain: Any) -> tuple[dict[str, Visit], dict[str, Tensor]]:
         """Its attentions, and the gradient of `gain(logits)` with respect to the context of each."""
         graded = Graded()
