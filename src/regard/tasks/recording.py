@@ -86,27 +86,40 @@ def _opened(model: Any, tokenizer: Any) -> Any:
     return held(model, tokenizer)
 
 
-@lru_cache(maxsize=2)
 def opened(name: str) -> Any:
-    """The model of a name: a `Translator`, a `Generator`, or a `Foreign` for what `transformers` alone can run."""
+    """The model of a name: a `Translator`, a `Generator`, or a `Foreign` for what `transformers` alone can run.
+
+    It is remembered while its files stay as they are.
+    """
+    found = _folder(name)
+    files = sorted(path for path in found.iterdir() if path.is_file())
+    return _read(found, Path(name).name, tuple((path.name, path.stat().st_mtime_ns) for path in files))
+
+
+def _folder(name: str) -> Path:
     from regard.tasks import foreign_models
 
     try:
-        found = catalogue.find(name)
+        return catalogue.find(name)
     except BadInput as error:
         fetched = foreign_models.fetched(name) if error.code == "unknown_model" else None
         if fetched is None:
             raise
-        found = fetched
-    short = Path(name).name
+        return fetched
+
+
+@lru_cache(maxsize=2)
+def _read(found: Path, name: str, state: tuple[tuple[str, int], ...]) -> Any:
+    from regard.tasks import foreign_models
+
     if foreign_models.fields_of(found).get("model_type") in {form.model_type for form in FORMS}:
         try:
-            loaded = folder.load(found, short)
+            loaded = folder.load(found, name)
             return Generator(loaded) if isinstance(loaded.model, Gpt) else Translator(loaded)
         except BadInput as error:
             if error.code not in _THEIRS:
                 raise
-    return foreign_models.opened(found, short)
+    return foreign_models.opened(found, name)
 
 
 def _own(model: Translator | Generator, text: str, target: str | None, how: dict[str, Any]) -> Trace:

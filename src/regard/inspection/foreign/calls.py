@@ -1,6 +1,7 @@
 """From what a family hands its attention kernel to a `Visit`: which arguments mean what, and which are refused."""
 
 from collections.abc import Iterator
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -39,6 +40,12 @@ class Seen(Mask):
             self._spans[row] = of(self.matrix.expand(-1, -1, queries, -1)).spans(queries, keys, row)
         return self._spans[row]
 
+    @cached_property
+    def blind(self) -> Tensor | None:
+        """(batch, 1, queries, 1), True at queries that see nothing; None where all see something."""
+        found = ~self.matrix.any(-1, keepdim=True)
+        return found if bool(found.any()) else None
+
     def row(self, at: int) -> "Seen":
         """The mask of one text alone."""
         return self._rows.setdefault(at, Seen(self.matrix[at : at + 1])) if len(self.matrix) > 1 else self
@@ -63,12 +70,12 @@ class Calls:
         recipe = Recipe(
             scale=_scale(given),
             softcap=given.get("softcap"),
-            bias=self._bias(given.get("position_bias"), length),
+            bias=self._bias(given.get("position_bias"), module, length),
             sinks=None if given.get("s_aux") is None else given["s_aux"].detach().float().flatten(),
         )
         context = output.transpose(1, 2)
-        blind = None if not isinstance(mask, Seen) else ~mask.matrix.any(-1, keepdim=True)
-        if blind is not None and bool(blind.any()):  # kernels differ on such rows: they say nothing
+        blind = mask.blind if isinstance(mask, Seen) else None
+        if blind is not None:  # kernels differ on such rows: they say nothing
             context = context.masked_fill(blind, 0)
             weights = None if weights is None else weights.masked_fill(blind, 0)
         return Visit(query, key[:, :, :length], value[:, :, :length], context, recipe, mask, weights)
@@ -90,13 +97,13 @@ class Calls:
             self._masks[name] = (mask, Seen(_allowed(mask, module)))
         return self._masks[name][1]
 
-    def _bias(self, bias: Tensor | None, length: int) -> Tensor | None:
+    def _bias(self, bias: Tensor | None, module: nn.Module, length: int) -> Tensor | None:
         if bias is None:
             return None
         name = (bias.data_ptr(), bias.shape, bias.stride(), bias.dtype)
         if name not in self._biases:
             if len(bias) > 1 and not bool((bias == bias[:1]).all()):
-                raise BadInput("foreign_argument", name="position_bias", came=list(bias.shape))
+                raise BadInput("foreign_argument", module=type(module).__name__, name="position_bias")
             found = diagonals(bias[0, ..., :length].detach().float())
             assert found is not None
             self._biases[name] = (bias, found)

@@ -1,9 +1,9 @@
 """What a foreign model reads: texts, or inputs that are ready, as tensors and as the sequences of a trace."""
 
+import copy
 import inspect
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from typing import Any
 
 import torch
@@ -13,9 +13,9 @@ from regard.core.errors import BadInput
 from regard.core.protocols import Site
 from regard.inspection.foreign.run import Foreign
 from regard.inspection.foreign.switching import switched, unchanged
+from regard.inspection.foreign.tokens import Tokens, cut, padded, side_of, written
 from regard.inspection.trace import READ, SOURCE, TARGET
 from regard.inspection.trace import Sequence as Side
-from regard.text.words import word_groups
 
 Sides = dict[str, Side]
 
@@ -36,16 +36,6 @@ class Reading:
     sequences: tuple[Sides, ...]
 
 
-@dataclass(frozen=True)
-class Tokens:
-    """One text as a tokenizer cuts it; `more` are other inputs of the same length (token types)."""
-
-    text: str
-    ids: list[int]
-    spans: list[tuple[int, int]]
-    more: dict[str, list[int]]
-
-
 def of_texts(foreign: Foreign, texts: Sequence[str], targets: Sequence[str] | None = None) -> Reading:
     """Texts, padded where they differ in length, on the side that the tokenizer pads.
 
@@ -58,14 +48,14 @@ def of_texts(foreign: Foreign, texts: Sequence[str], targets: Sequence[str] | No
     tokenizer = foreign.tokenizer
     if tokenizer is None:
         raise BadInput("foreign_untold", name=foreign.name)
-    read = [_limited(foreign, _cut(tokenizer, text)) for text in texts]
-    inputs, sources = _padded(tokenizer, read, left=tokenizer.padding_side == "left")
+    read = [_limited(foreign, cut(tokenizer, text)) for text in texts]
+    inputs, sources = padded(tokenizer, read, left=tokenizer.padding_side == "left")
     if not foreign.two_sided:
         if "attention_mask" in inputs and tokenizer.padding_side == "left":
             inputs |= _positions(foreign, inputs["attention_mask"])
         return Reading(inputs, tuple({SOURCE: side, READ: side} for side in sources))
-    written = _generated(foreign, inputs) if targets is None else _labels(foreign, targets)
-    decoder, pairs = _target_sides(foreign, written)
+    wrote = _generated(foreign, inputs) if targets is None else _labels(foreign, targets)
+    decoder, pairs = _target_sides(foreign, wrote)
     both = ({SOURCE: source, **pair} for source, pair in zip(sources, pairs, strict=True))
     return Reading({**inputs, **decoder}, tuple(both))
 
@@ -81,7 +71,7 @@ def of_inputs(foreign: Foreign, inputs: Mapping[str, Any]) -> Reading:
         found = tuple(dict.fromkeys(names, side) for side in read)
     if "decoder_input_ids" in tensors:
         ids = tensors["decoder_input_ids"]
-        end = _first(foreign.model.config.eos_token_id, 0)
+        end = _first(getattr(foreign.model.config, "eos_token_id", None), 0)
         after = torch.cat([ids[:, 1:], torch.full_like(ids[:, :1], end)], dim=1)
         for name, each in ((READ, ids), (TARGET, after)):
             real = tensors.get("decoder_attention_mask")
@@ -107,49 +97,6 @@ def numbered(count: int) -> Side:
     return Side("", tokens, tuple(range(count)), tuple(range(count)), ((0, 0),) * count, ("special",) * count)
 
 
-def side_of(tokenizer: Any, tokens: Tokens, real: Sequence[bool]) -> Side:
-    """Tokens as a sequence of a trace."""
-    ids = tokens.ids
-    names = [str(id_) for id_ in ids] if tokenizer is None else tokenizer.convert_ids_to_tokens(ids)
-    kinds = tuple(_kind(tokenizer, id_) if seen else "padding" for id_, seen in zip(ids, real, strict=True))
-    words = word_groups(tokens.text, tokens.spans).tolist()
-    return Side(tokens.text, tuple(map(str, names)), tuple(ids), tuple(words), tuple(tokens.spans), kinds)
-
-
-def _kind(tokenizer: Any, id_: int) -> str:
-    if tokenizer is None:
-        return "text"
-    ends = (tokenizer.eos_token_id, tokenizer.bos_token_id)
-    if id_ == tokenizer.unk_token_id and id_ not in ends:
-        return "unknown"
-    return "special" if id_ in tokenizer.all_special_ids else "text"
-
-
-def _cut(tokenizer: Any, text: str, *, target: bool = False) -> Tokens:
-    """A text in tokens, with those that the model begins and ends texts with."""
-    fast = tokenizer.is_fast
-    found = tokenizer(**{"text_target" if target else "text": text}, return_offsets_mapping=fast, verbose=False)
-    ids = list(found["input_ids"])
-    names = [] if fast else tokenizer.convert_ids_to_tokens(ids)
-    spans = [tuple(pair) for pair in found["offset_mapping"]] if fast else _found(names, text)
-    beside = {name: list(each) for name, each in found.items() if name in tokenizer.model_input_names}
-    return Tokens(text, ids, spans, {name: each for name, each in beside.items() if name not in _OWN})
-
-
-_OWN = ("input_ids", "attention_mask")
-
-
-def _found(tokens: Sequence[str], text: str) -> list[tuple[int, int]]:
-    """Where tokens stand in a text, for tokenizers that do not say it: one after the other."""
-    spans, at = [], 0
-    for token in tokens:
-        plain = token.lstrip("▁Ġ").removeprefix("##")
-        start = text.find(plain, at) if plain else -1
-        spans.append((start, start + len(plain)) if start >= 0 else (at, at))
-        at = spans[-1][1]
-    return spans
-
-
 def _limited(foreign: Foreign, tokens: Tokens) -> Tokens:
     longest, count = most_tokens(foreign), len(tokens.ids)
     if not tokens.text.strip():
@@ -160,38 +107,14 @@ def _limited(foreign: Foreign, tokens: Tokens) -> Tokens:
 
 
 def most_tokens(foreign: Foreign) -> int | None:
-    """How many tokens a model reads; None where it does not say."""
-    limits = [getattr(foreign.model.config.get_text_config(), "max_position_embeddings", None)]
-    limits.append(getattr(foreign.tokenizer, "model_max_length", None))
+    """How many tokens a model reads; None where positions are counted without end."""
+    config = foreign.model.config
+    config = config.get_text_config(encoder=True) if foreign.two_sided else config.get_text_config()
+    limits = [getattr(config, "max_position_embeddings", None)]
     for name, module in foreign.model.named_modules():
         if name.endswith("position_embeddings") and getattr(module, "padding_idx", None) is not None:
             limits.append(module.num_embeddings - module.padding_idx - 1)  # RoBERTa counts from beyond the padding
-    return min((limit for limit in limits if limit and limit < 10**9), default=None)
-
-
-def _padded(tokenizer: Any, read: Sequence[Tokens], *, left: bool) -> tuple[dict[str, Tensor], list[Side]]:
-    longest, pad = max(len(each.ids) for each in read), _pad(tokenizer)
-    filled, masks = [], []
-    for each in read:
-        count = longest - len(each.ids)
-        ids, spans = _filled(each.ids, pad, count, left), _filled(each.spans, (0, 0), count, left)
-        more = {name: _filled(values, 0, count, left) for name, values in each.more.items()}
-        filled.append(Tokens(each.text, ids, spans, more))
-        masks.append(_filled([True] * len(each.ids), False, count, left))
-    columns = {"input_ids": [each.ids for each in filled]}
-    columns |= {name: [each.more[name] for each in filled] for name in filled[0].more}
-    columns |= {} if all(map(all, masks)) else {"attention_mask": [[int(real) for real in mask] for mask in masks]}
-    inputs = {name: torch.tensor(rows) for name, rows in columns.items()}
-    return inputs, [side_of(tokenizer, each, mask) for each, mask in zip(filled, masks, strict=True)]
-
-
-def _filled(values: Sequence[Any], blank: Any, count: int, left: bool) -> list[Any]:
-    return [blank] * count + list(values) if left else list(values) + [blank] * count
-
-
-def _pad(tokenizer: Any) -> int:
-    found = (getattr(tokenizer, name, None) for name in ("pad_token_id", "eos_token_id", "unk_token_id"))
-    return next((id_ for id_ in found if id_ is not None), 0)
+    return min((limit for limit in limits if limit and limit > 0), default=None)
 
 
 def _positions(foreign: Foreign, mask: Tensor) -> dict[str, Tensor]:
@@ -202,32 +125,31 @@ def _positions(foreign: Foreign, mask: Tensor) -> dict[str, Tensor]:
 
 
 def _labels(foreign: Foreign, targets: Sequence[str]) -> list[Tokens]:
-    return [_limited(foreign, _cut(foreign.tokenizer, text, target=True)) for text in targets]
+    return [_limited(foreign, cut(foreign.tokenizer, text, target=True)) for text in targets]
 
 
 def _generated(foreign: Foreign, inputs: dict[str, Tensor]) -> list[Tokens]:
     """What the model writes by itself, greedily; the end token too, and nothing after it."""
+    manner = copy.deepcopy(foreign.model.generation_config)
+    most = min(ENOUGH, most_tokens(foreign) or ENOUGH)
+    manner.update(max_length=most, max_new_tokens=None, num_beams=1, do_sample=False)
     with switched(foreign.model, unchanged):
         placed = {name: each.to(foreign.model.device) for name, each in inputs.items()}
-        most = min(ENOUGH, most_tokens(foreign) or ENOUGH)
-        ids = foreign.model.generate(**placed, num_beams=1, do_sample=False, max_new_tokens=most)
-    return [_written(foreign, row.tolist()[1:]) for row in ids]
+        rows = foreign.model.generate(**placed, generation_config=manner).tolist()
+    return [written(foreign.tokenizer, _ended(row[1:], foreign.tokenizer.eos_token_id)) for row in rows]
 
 
-def _written(foreign: Foreign, ids: list[int]) -> Tokens:
-    tokenizer, end = foreign.tokenizer, foreign.tokenizer.eos_token_id
-    ids = ids[: ids.index(end) + 1] if end in ids else ids
-    text = tokenizer.decode(ids, skip_special_tokens=True)
-    lengths = [len(tokenizer.decode(ids[:count], skip_special_tokens=True)) for count in range(len(ids) + 1)]
-    return Tokens(text, ids, list(pairwise(lengths)), {})
+def _ended(ids: list[int], end: int | None) -> list[int]:
+    """What was written up to the end token; after it a row waits for the others."""
+    return ids[: ids.index(end) + 1] if end in ids else ids
 
 
-def _target_sides(foreign: Foreign, written: Sequence[Tokens]) -> tuple[dict[str, Tensor], list[Sides]]:
+def _target_sides(foreign: Foreign, wrote: Sequence[Tokens]) -> tuple[dict[str, Tensor], list[Sides]]:
     """What the decoder reads, one token later than what it writes."""
     start = _start(foreign)
-    read = [Tokens(each.text, [start, *each.ids[:-1]], [(0, 0), *each.spans[:-1]], {}) for each in written]
-    inputs, reads = _padded(foreign.tokenizer, read, left=False)
-    _, targets = _padded(foreign.tokenizer, written, left=False)
+    read = [Tokens(each.text, [start, *each.ids[:-1]], [(0, 0), *each.spans[:-1]], {}) for each in wrote]
+    inputs, reads = padded(foreign.tokenizer, read, left=False)
+    _, targets = padded(foreign.tokenizer, wrote, left=False)
     named = {f"decoder_{name}": each for name, each in inputs.items()}
     pairs = zip(reads, targets, strict=True)
     return named, [{READ: _begun(side, start), TARGET: target} for side, target in pairs]
@@ -259,18 +181,6 @@ def _ready(foreign: Foreign, ids: Tensor, real: Tensor | None) -> list[Side]:
     masks = torch.ones_like(ids) if real is None or real.ndim != 2 else real
     found = []
     for row, mask in zip(ids.tolist(), masks.tolist(), strict=True):
-        if foreign.tokenizer is None:
-            tokens = Tokens(" ".join(map(str, row)), row, list(_numbers(row)), {})
-        else:
-            tokens = _written(foreign, row)
-            tokens = tokens if len(tokens.ids) == len(row) else Tokens("", row, [(0, 0)] * len(row), {})
+        tokens = written(foreign.tokenizer, row)
         found.append(side_of(foreign.tokenizer, tokens, [bool(each) for each in mask]))
     return found
-
-
-def _numbers(ids: Sequence[int]) -> Iterable[tuple[int, int]]:
-    """Where each id stands in a line of them."""
-    at = 0
-    for id_ in ids:
-        yield at, at + len(str(id_))
-        at += len(str(id_)) + 1

@@ -1,12 +1,14 @@
 """Run a foreign model on what it was given, and keep what is asked for, held against the kernel that it ran."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from torch import Tensor, nn
 
 from regard.core.errors import BadInput
 from regard.core.protocols import Site
+from regard.inspection.estimate import places, refuse_unless_it_fits, sites_of
 from regard.inspection.foreign.bypass import eager_weights
 from regard.inspection.foreign.calls import Calls, rows
 from regard.inspection.foreign.door import watched
@@ -59,40 +61,52 @@ def record(
         choice: which parts, layers and heads; None for all.
 
     Raises:
-        Failure: `trace_check`: what was recorded is not what the model computes; `foreign_failed`: the model broke off.
+        Failure: `trace_check`: what was recorded is not what the model computes; `foreign_failed`: the model broke off;
+            `memory_short`: what is to be kept will not fit.
         BadInput: `foreign_bypass`, `foreign_blind`: a family that hides its attention, or has none;
             `foreign_argument`, `foreign_mask`: one that attends in a way not known here; `keep_unknown`, `head_absent`,
             `no_site`.
     """
     kept, choice, expected = steps_of(keep), choice or Choice(), dict[str, int]()
+    _refuse_unless_it_fits(foreign, reading, kept, choice)
     keepers = [Keeper(kept, check, choice, expected) for _ in reading.sequences]
     eye = Eye(foreign.model, keepers, expected, plain="weights" in kept)
-    if asks(foreign.model):
-        with switched(foreign.model), watched(eye):
-            came = said(run(foreign, reading.inputs))
+    with looking(foreign, eye):
+        came = said(run(foreign, reading.inputs)) if asks(foreign.model) else None
     if not eye.places.sites:
         return eager_weights(foreign, reading, kept, choice)
-    far = 0.0
-    if check == "full":
-        with switched(foreign.model, unchanged):
-            far = apart(came, said(run(foreign, reading.inputs)))
+    far = apart(came, _unwatched(foreign, reading)) if check == "full" else 0.0
     sites, heads = chosen(eye.places.ordered(), choice), None if choice.heads is None else tuple(sorted(choice.heads))
-    traces = []
-    for keeper, sequences in zip(keepers, reading.sequences, strict=True):
-        shown = sides(sequences, sites, eye.sizes)
-        traces.append(
-            Trace(
-                foreign.name,
-                foreign.fingerprint,
-                shown,
-                sites,
-                keeper.tensors,
-                keeper.checked(far),
-                keeper.recipes,
-                heads,
-            )
-        )
-    return traces
+    who = (foreign.name, foreign.fingerprint)
+    return [
+        Trace(*who, sides(given, sites, eye.sizes), sites, each.tensors, each.checked(far), each.recipes, heads)
+        for each, given in zip(keepers, reading.sequences, strict=True)
+    ]
+
+
+def _refuse_unless_it_fits(foreign: Foreign, reading: Reading, kept: Collection[str], choice: Choice) -> None:
+    """Hold what will be kept, as far as the config tells it, against the memory that is free."""
+    config, given = foreign.model.config.get_text_config(), next(iter(reading.sequences), {})
+    sites = [site for site in sites_of(config, writes=Places(foreign.model).writes) if choice.takes(site.address)]
+    lengths = {name: len(side.ids) for name, side in given.items()}
+    refuse_unless_it_fits(places(sites, lengths, config, choice.heads), kept, texts=len(reading.sequences))
+
+
+@contextmanager
+def looking(foreign: Foreign, eye: Eye) -> Iterator[None]:
+    """Within this block, attentions of the model are shown to `eye`; each run counts its layers from the first."""
+    hook = foreign.model.register_forward_pre_hook(lambda *_: eye.places.begin())
+    try:
+        with switched(foreign.model), watched(eye):
+            yield
+    finally:
+        hook.remove()
+
+
+def _unwatched(foreign: Foreign, reading: Reading) -> Tensor | None:
+    """What the model says when nothing is in its way."""
+    with switched(foreign.model, unchanged):
+        return said(run(foreign, reading.inputs))
 
 
 def chosen(met: Sequence[Site], choice: Choice) -> tuple[Site, ...]:

@@ -2,15 +2,14 @@
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import torch
 
 from regard.inspection.foreign.door import FUSED, PLAIN
 
-_locks: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
+_locks: dict[int, Any] = {}
 _making = threading.Lock()
 
 
@@ -42,8 +41,8 @@ def switched(model: Any, named: Callable[[str | None], str | None] = watchable) 
     Args:
         named: how each part of the model computes attention → how it does in this block.
     """
-    with _lock(model):
-        configs = _configs(model)
+    configs = _configs(model)
+    with _locked(configs):
         before = [config._attn_implementation_internal for config in configs]
         training = [module for module in model.modules() if module.training]
         try:
@@ -59,9 +58,18 @@ def switched(model: Any, named: Callable[[str | None], str | None] = watchable) 
                 module.training = True
 
 
-def _lock(model: Any) -> Any:
+@contextmanager
+def _locked(configs: list[Any]) -> Iterator[None]:
+    """Nobody else switches these meanwhile: models may share a config. Taken in one order, so that none waits forever.
+
+    A lock stays when its config is gone; another that comes to lie there may have it.
+    """
     with _making:
-        return _locks.setdefault(model, threading.RLock())
+        locks = [_locks.setdefault(number, threading.RLock()) for number in sorted(map(id, configs))]
+    with ExitStack() as held:
+        for lock in locks:
+            held.enter_context(lock)
+        yield
 
 
 def _configs(model: Any) -> list[Any]:
