@@ -46,6 +46,7 @@ def facts(path: Path) -> dict[str, Any]:
 def forged(path: Path, told: Any, tensors: dict[str, np.ndarray]) -> Path:
     """A file with a right sha256, whatever it says."""
     text = told if isinstance(told, str) else json.dumps(told)
+    tensors = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
     digest = hashlib.sha256(text.encode("utf-8", "surrogatepass"))
     for name, tensor in sorted(tensors.items()):
         digest.update(f"{name} {tensor.dtype} {tensor.shape} ".encode() + tensor.tobytes())
@@ -60,6 +61,7 @@ def refusal(path: Path) -> str:
     assert caught.value.code in ("trace_broken", "trace_version")
     told = say(f"errors.{caught.value.code}", "en", **caught.value.facts)
     assert "Traceback" not in told
+    assert "sha256" not in told  # it is not for that reason
     assert len(told) < 600
     return told
 
@@ -153,6 +155,34 @@ BAD_TENSORS = {
 @pytest.mark.parametrize("tensors", BAD_TENSORS.values(), ids=BAD_TENSORS)
 def test_tensors_that_do_not_fit_are_refused(tmp_path: Path, tensors: dict[str, np.ndarray]) -> None:
     refusal(forged(tmp_path / "x", facts(tmp_path / "x"), {**trace().tensors, **tensors}))
+
+
+def figures() -> dict[str, np.ndarray]:
+    """Statistics of the same place, as they are kept."""
+    tensors = trace().tensors
+    made = trace().statistics().named()
+    return {**tensors, **{f"{ADDRESS}/{name}": np.asarray(tensor) for name, tensor in made.items()}}
+
+
+BAD_FIGURES = {
+    "a key that is not there": {f"{ADDRESS}/largest_key": np.full((2, 3), 3, np.int32)},
+    "keys of half numbers": {f"{ADDRESS}/top_keys": np.zeros((2, 3, 8), np.float32)},
+    "too few heads": {f"{ADDRESS}/entropy": np.zeros((1, 3), np.float32)},
+    "a flat map": {f"{ADDRESS}/pooled": np.zeros((2, 9), np.float32)},
+    "a map of another size": {f"{ADDRESS}/pooled": np.zeros((2, 2, 9), np.float32)},
+    "no number": {f"{ADDRESS}/received": np.full((2, 3), np.nan, np.float32)},
+}
+
+
+@pytest.mark.parametrize("tensors", BAD_FIGURES.values(), ids=BAD_FIGURES)
+def test_figures_that_do_not_fit_are_refused(tmp_path: Path, tensors: dict[str, np.ndarray]) -> None:
+    load(forged(tmp_path / "x", facts(tmp_path / "x"), figures()))
+    refusal(forged(tmp_path / "x", facts(tmp_path / "x"), {**figures(), **tensors}))
+
+
+def test_figures_are_whole(tmp_path: Path) -> None:
+    some = {name: tensor for name, tensor in figures().items() if not name.endswith("/received")}
+    assert "received" in refusal(forged(tmp_path / "x", facts(tmp_path / "x"), some))
 
 
 def test_what_is_forged_without_a_fault_is_read(tmp_path: Path) -> None:

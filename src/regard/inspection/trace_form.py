@@ -15,6 +15,14 @@ _MATRICES = ("scores", "scaled", "masked", "weights")
 _SIDES = ("query", "key", "value", "context")
 _MOST_HEADS = 2**20
 
+_FIGURES = {
+    **dict.fromkeys(("entropy", "largest", "largest_key", "first"), "queries"),
+    **dict.fromkeys(("top_weights", "top_keys"), "queries top"),
+    **{"received": "keys", "pooled": "rows columns", "peak": "rows columns"},
+}
+_SOME_FIGURES = dict.fromkeys(("itself", "before", "distance", "log_sum_exp"), "queries")
+"""What `core.statistics` gives of a head, and the axes it has; the latter not of every place."""
+
 
 def refuse_unless_sound(
     sequences: Mapping[str, Any],
@@ -36,6 +44,7 @@ def refuse_unless_sound(
         n_heads = site.n_heads if heads is None else len(heads)
         sizes = n_heads, len(sequences[site.queries].ids), len(sequences[site.keys].ids)
         _steps(site.address, tensors, *sizes)
+        _figures(site.address, tensors, *sizes)
         if site.address in recipes:
             _recipe(site.address, recipes[site.address], tensors, *sizes)
     strange = recipes.keys() - {site.address for site in sites}
@@ -92,6 +101,33 @@ def _steps(address: str, tensors: Mapping[str, np.ndarray], n_heads: int, n_quer
     query, key = found["query"], found["key"]
     if query is not None and key is not None:
         _unless(query.shape[2] == key.shape[2], address, f"{query.shape[2]} ≠ {key.shape[2]}")
+
+
+def _figures(address: str, tensors: Mapping[str, np.ndarray], n_heads: int, n_queries: int, n_keys: int) -> None:
+    """The statistics kept of one place: all of them, or none; keys are named by numbers that there are."""
+    found = {name: tensors.get(f"{address}/{name}") for name in (*_FIGURES, *_SOME_FIGURES)}
+    kept = [name for name, tensor in found.items() if tensor is not None]
+    missing = [name for name in _FIGURES if kept and name not in kept]
+    _unless(not missing, address, *missing[:1])
+    sizes = {"queries": n_queries, "keys": n_keys}
+    for name, axes in (_FIGURES | _SOME_FIGURES).items():
+        tensor = found[name]
+        if tensor is None:
+            continue
+        place, expected = f"{address}/{name}", [n_heads, *(sizes.get(axis) for axis in axes.split())]
+        fits = tensor.ndim == len(expected) and all(
+            size in (None, own) for size, own in zip(expected, tensor.shape, strict=True)
+        )
+        _unless(fits, place, tensor.shape)
+        if name.endswith(("_key", "_keys")):
+            _unless(tensor.dtype == np.int32, place, tensor.dtype)
+            _unless(((tensor >= -1) & (tensor < n_keys)).all(), place, f"> {n_keys}")
+        else:
+            _numbers(place, tensor)
+    pairs = (("top_weights", "top_keys"), ("pooled", "peak"))
+    _unless(
+        not kept or all(tensors[f"{address}/{a}"].shape == tensors[f"{address}/{b}"].shape for a, b in pairs), address
+    )
 
 
 def _recipe(
