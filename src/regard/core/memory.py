@@ -61,9 +61,7 @@ class Cache:
         if self._key.ndim != new.key.ndim or self.length > self._key.shape[-2]:
             room = max(64, 2 * self.length)
             self._key, self._value = (_roomier(old, n, start, room) for old, n in self._beside(new))
-        self._key[..., start : self.length, :] = new.key
-        self._value[..., start : self.length, :] = new.value
-        return Memory(self._key[..., : self.length, :], self._value[..., : self.length, :])
+        return Memory(self._written(self._key, new.key), self._written(self._value, new.value))
 
     def select(self, rows: Tensor) -> "Cache":
         """A cache of these batch rows, in this order."""
@@ -71,6 +69,12 @@ class Cache:
         if self.length:  # of one that holds nothing yet any rows are nothing
             chosen.length, chosen._key, chosen._value = self.length, self._key[rows], self._value[rows]
         return chosen
+
+    def _written(self, room: Tensor, new: Tensor) -> Tensor:
+        """All that is held, its end being what is new."""
+        held = room.narrow(-2, 0, self.length)
+        held.narrow(-2, self.length - new.shape[-2], new.shape[-2]).copy_(new)
+        return held
 
     def _beside(self, new: Memory) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
         return (self._key, new.key), (self._value, new.value)

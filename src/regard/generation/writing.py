@@ -81,6 +81,8 @@ def write(decoder: Decoder, state: State, first_ids: Tensor, lines: Sequence[Lin
             line.take(id_, log_prob)
         yield
         going = [i for i, line in enumerate(open_) if line.ended is None]
+        if len(going) == len(open_):
+            continue
         rows = torch.tensor(going, dtype=torch.long, device=ids.device)
         state, ids, seen = moved(state, rows, len(open_)), ids[rows], None if seen is None else seen[rows]
         open_ = [open_[i] for i in going]
