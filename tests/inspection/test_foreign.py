@@ -27,11 +27,14 @@ def recorded(model: Any, inputs: Mapping[str, Tensor], **how: Any) -> list[Trace
 
 def eager(model: Any, inputs: Mapping[str, Tensor]) -> dict[str, tuple[Tensor, ...]]:
     """What the family itself gives for `output_attentions`, by part."""
-    own = model.config._attn_implementation
-    model.config._attn_implementation = "eager"
+    configs = {id(part.config): part.config for part in model.modules() if hasattr(part, "config")}.values()
+    own = [config._attn_implementation for config in configs]
+    for config in configs:
+        config._attn_implementation = "eager"
     with torch.no_grad():
         out = model(**inputs, output_attentions=True, return_dict=True)
-    model.config._attn_implementation = own
+    for config, before in zip(configs, own, strict=True):
+        config._attn_implementation = before
     if "attentions" in out:
         return dict.fromkeys(("encoder", "decoder"), out.attentions)
     return {part: out[name] for part, name in PARTS.items() if out.get(name) is not None}
@@ -141,13 +144,7 @@ def test_a_decoder_behind_an_encoder() -> None:
         "decoder.layers.2.self",
         "decoder.layers.2.cross",
     ]
-    hold(recorded(model, inputs, keep="weights"), _by_eager_parts(model, inputs), far=0.0)
-
-
-def _by_eager_parts(model: Any, inputs: Mapping[str, Tensor]) -> dict[str, tuple[Tensor, ...]]:
-    for config in (model.config, model.config.encoder, model.config.decoder):
-        config._attn_implementation = "eager"
-    return eager(model, inputs)
+    hold(recorded(model, inputs, keep="weights"), eager(model, inputs), far=0.0)
 
 
 @pytest.mark.parametrize("step", ["scores", "scaled", "masked", "value", "context"])
