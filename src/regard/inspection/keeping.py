@@ -1,7 +1,6 @@
 """Keeping: from visits to a trace's tensors. Each place is checked as it runs; what was not asked for is let go.
 
-A place that runs step by step (a cache, input feeding) is visited once a step; its visits are stitched into one: the
-queries under each other, against the keys of the last.
+A place that runs step by step (a cache, input feeding) is visited once a step; its visits are stitched into one.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -11,12 +10,12 @@ from typing import Literal
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.functional import pad
 
 from regard.core.attend import STEPS
 from regard.core.errors import BadInput, Failure
-from regard.core.recipe import Recipe, biased, shared
+from regard.core.recipe import Recipe, shared
 from regard.core.reducing import statistics
+from regard.inspection.stitching import Stitched
 from regard.inspection.trace import COMPUTED, Check, Written
 from regard.inspection.visit import Text, Visit
 
@@ -78,7 +77,7 @@ class Keeper:
     ) -> None:
         self.keep, self.check, self.choice = frozenset(keep), check, choice or Choice()
         self._expected = {} if expected is None else expected
-        self._waiting: dict[str, list[Visit]] = {}
+        self._waiting: dict[str, Stitched] = {}
         self._shelf: dict[str, Tensor] = {}
         self.tensors: dict[str, np.ndarray] = {}
         self.recipes: dict[str, Written] = {}
@@ -88,10 +87,10 @@ class Keeper:
         """Take a visit; a place that is whole is checked and reduced at once."""
         if not self.choice.takes(address):
             return
-        waiting = self._waiting.setdefault(address, [])
-        waiting.append(visit)
-        if sum(each.query.shape[-2] for each in waiting) == self._expected.get(address):
-            self._take(address, stitched(self._waiting.pop(address)))
+        waiting = self._waiting.setdefault(address, Stitched())
+        waiting.add(visit)
+        if waiting.queries == self._expected.get(address):
+            self._take(address, self._waiting.pop(address).text())
 
     def finish(self, rows: Sequence[int] = (), steps: int = 0) -> None:
         """Take what waits, stitched.
@@ -101,9 +100,9 @@ class Keeper:
                 first step (of a prompt) are read in row 0, and those after the last row (of other beams) are not read.
             steps: how many steps were made.
         """
-        for address, visits in self._waiting.items():
-            before = max(0, len(visits) - steps)
-            self._take(address, stitched(visits[: before + len(rows)], [*[0] * before, *rows][: len(visits)]))
+        for address, waiting in self._waiting.items():
+            before = max(0, len(waiting.visits) - steps)
+            self._take(address, waiting.text([*[0] * before, *rows]))
         self._waiting = {}
 
     def checked(self, more: float = 0.0) -> Check:
@@ -150,35 +149,6 @@ class Keeper:
         name = f"{part}/{len(alike)}"
         self._shelf[name], self.tensors[name] = tensor, _array(tensor)
         return name
-
-
-def stitched(visits: Sequence[Visit], rows: Sequence[int] | None = None) -> Text:
-    """Visits of one place, one after the other, as one: all queries, against the keys of the last."""
-    texts = [visit.row(row) for visit, row in zip(visits, rows or [0] * len(visits), strict=True)]
-    last = texts[-1]
-    if len(texts) == 1:
-        return last
-    last = replace(last, weights=None)  # those of the last step alone
-    query, context = (torch.cat([getattr(text, part) for text in texts], dim=1) for part in ("query", "context"))
-    visible, bias = torch.cat([_spans(text) for text in texts]), _stitched_bias(texts)
-    return replace(last, query=query, context=context, recipe=replace(last.recipe, visible=visible, bias=bias))
-
-
-def _stitched_bias(texts: Sequence[Text]) -> Tensor | None:
-    """Diagonals of the last step hold all that came before; matrices go under each other. Unseen keys have 0."""
-    last, n_queries = texts[-1], sum(text.query.shape[-2] for text in texts)
-    if last.recipe.bias is None:
-        return None
-    if all(text.recipe.bias is not None and text.recipe.bias.ndim == 2 for text in texts):
-        return pad(last.recipe.bias, (0, n_queries - last.query.shape[-2]))
-    blocks = [biased(text.recipe, text.query.shape[-2], text.key.shape[-2]) for text in texts]
-    n_keys = last.key.shape[-2]
-    return torch.cat([pad(each, (0, n_keys - each.shape[-1])) for each in blocks if each is not None], dim=1)
-
-
-def _spans(text: Text) -> Tensor:
-    visible, n_queries, n_keys = text.recipe.visible, text.query.shape[-2], text.key.shape[-2]
-    return torch.tensor([[0, n_keys]] * n_queries, dtype=torch.int32) if visible is None else visible.cpu()
 
 
 def chosen(text: Text, heads: Sequence[int]) -> Text:
