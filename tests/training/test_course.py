@@ -10,7 +10,8 @@ from torch import nn
 
 from regard.models.gpt import Gpt, GptConfig
 from regard.training import optimizers
-from regard.training.loop import Run, _gradient
+from regard.training.checkpoint import Standing
+from regard.training.loop import Run, _gradient, one_step
 from regard.training.loss import loss, surprise
 from regard.training.settings import LmSettings, Settings, rate
 from regard.training.windows import Windows
@@ -123,3 +124,27 @@ def test_a_bigram_text_is_learnt_to_its_entropy() -> None:
         for stepper in steppers:
             stepper.step()
     assert measured.loss.item() == pytest.approx(math.log(2), abs=0.1)
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "muon"])
+def test_a_gradient_is_shortened_to_what_is_asked_and_no_shorter_one_is_touched(optimizer: str) -> None:
+    """Held against torch's own clipping; the norm that is told is that before."""
+    windows, told, found = Windows(np.arange(89) % 83, 7), [], []
+    for clip in (1e9, 0.5):
+        torch.manual_seed(3)
+        settings, model, nothing = course(optimizer=optimizer, clip=clip), Gpt(MODEL), _nothing()
+        run = Run(settings, model, nothing, lambda n: windows.batch(n, size=3, seed=5), nothing, nothing, nothing,
+                  lambda kind, facts: told.append(facts))  # fmt: skip
+        one_step(run, optimizers.make(model, settings), Standing(), surprise)
+        found.append(model)
+    whole, short = ([p.grad for p in model.parameters()] for model in found)
+    norm = torch.nn.utils.clip_grad_norm_(found[0].parameters(), 0.5).item()
+    assert told[0]["norm"] == told[1]["norm"] == pytest.approx(norm)
+    assert norm > 0.5
+    for one, other in zip(whole, short, strict=True):
+        torch.testing.assert_close(other, one)
+
+
+def _nothing() -> Any:
+    """In place of what a single step does not ask for."""
+    return None

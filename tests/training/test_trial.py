@@ -4,10 +4,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+import torch
 
 from regard.core.errors import BadInput
+from regard.core.tap import tapped
 from regard.models.gpt import gpt2
-from regard.training import precision, trial
+from regard.training import loop, precision, trial
 from regard.training.loop import compute_of
 from regard.training.settings import LmSettings
 
@@ -95,3 +97,14 @@ def test_without_a_compiler_nothing_is_compiled(monkeypatch: pytest.MonkeyPatch)
     assert list(trial._others(settings(), FREE)) == [{"precision": "fp32"}]
     with pytest.raises(BadInput, match="no-such-compiler"):
         compute_of(settings(compile=True))
+
+
+def test_what_is_compiled_does_not_run_under_a_tap(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It shows no step; a look at a model that trains is a look at the model, slow as it is."""
+    monkeypatch.setattr(precision, "has_compiler", lambda device: True)
+    monkeypatch.setattr(loop, "surprise", lambda *arguments: "plain")
+    monkeypatch.setattr(torch, "compile", lambda compute: lambda *arguments: "compiled")
+    compute = compute_of(settings(compile=True, precision="fp32"))
+    assert compute() == "compiled"
+    with tapped(lambda address, step, tensor: tensor):
+        assert compute() == "plain"

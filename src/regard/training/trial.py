@@ -80,7 +80,7 @@ def quickest(make: Make, settings: Settings, free: Collection[str], minutes: flo
         return None
     ways = [taken]
     for other in others:
-        way = _way(make, settings.model_copy(update={**taken.choices, **other}))
+        way = _way_if_any(make, settings.model_copy(update={**taken.choices, **other}))
         ways += [way] if way else []
         if way and way.whole(steps) < MARGIN * taken.whole(steps):
             taken = way
@@ -95,14 +95,18 @@ def _others(settings: Settings, free: Collection[str]) -> Iterator[dict[str, Any
         yield {"compile": True}
 
 
-def _way(make: Make, settings: Settings) -> Way | None:
+def _way_if_any(make: Make, settings: Settings) -> Way | None:
     """These settings, measured; None where torch cannot compile."""
     try:
-        first, steps = _measured(make(settings), AT_LEAST)
+        return _way(make, settings)
     except RuntimeError:  # all that torch raises where it, or the compiler beneath, is at its end
         if not settings.compile:
             raise
         return None
+
+
+def _way(make: Make, settings: Settings) -> Way:
+    first, steps = _measured(make(settings), AT_LEAST)
     choices = {name: getattr(settings, name) for name in CHOICES}
     return Way(choices, median(steps), max(0.0, first - median(steps)))
 
