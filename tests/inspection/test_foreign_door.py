@@ -73,6 +73,31 @@ def test_a_fault_in_the_recording_makes_no_trace(fault: str, keep: str, monkeypa
         recorded(model, inputs=inputs, keep=keep)
 
 
+def _in_16_bits(name: str) -> Any:
+    """Scores of a hundred, as trained models have them: eager attention rounds each by up to a half."""
+    model = EVERY[name]()
+    for parameter in model.parameters():
+        parameter.data *= 2.0
+    return model.to(torch.bfloat16)
+
+
+@pytest.mark.parametrize("keep", ["qk", "weights"])
+@pytest.mark.parametrize("name", ["Llama", "Gemma2", "GPT-OSS", "BERT"])
+def test_in_16_bits_rounding_is_no_fault(name: str, keep: str) -> None:
+    traces = recorded(_in_16_bits(name), keep=keep, check="full")
+    assert {trace.check.tolerance for trace in traces} == {2e-2}
+
+
+@pytest.mark.parametrize("keep", ["qk", "weights"])
+@pytest.mark.parametrize("fault", ["no mask", "no scale", "permuted heads", "no cap", "no sinks"])
+def test_in_16_bits_a_fault_is_seen_too(fault: str, keep: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    name, parts = FAULTS[fault]
+    model = EVERY[name]().to(torch.bfloat16)
+    monkeypatch.setattr(calls.Calls, "visit", _altered(**parts))
+    with pytest.raises(Failure, match="off what the model computes"):
+        recorded(model, keep=keep)
+
+
 @pytest.mark.parametrize("own", ["sdpa", "eager"])
 def test_the_users_model_is_left_as_it_was(own: str) -> None:
     model = foreign.DECODERS["Llama"]().train()

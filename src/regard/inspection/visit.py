@@ -20,6 +20,9 @@ from regard.core.tap import Observer
 SAMPLED = 32
 """Queries a head that the check `rows` looks at: evenly spaced, the first and the last among them."""
 
+LEAST = 1e-3
+"""Weights below it are taken for it where scores are compared: in 16 bits they tell nothing."""
+
 _SCRATCH = 2**24
 """Bytes of weights that are made at once where every row is wanted."""
 
@@ -48,7 +51,8 @@ class Visit:
     def row(self, at: int) -> "Text":
         """What was seen of one text of the batch."""
         q, k = self.query.shape[-2], self.key.shape[-2]
-        recipe = replace(self.recipe, visible=visible(self.mask, q, k, at))
+        seen = visible(self.mask, q, k, at)
+        recipe = replace(self.recipe, visible=None if seen is None else seen.to(self.query.device))
         query, key, value, context = (each[at].float() for each in (self.query, self.key, self.value, self.context))
         weights = None if self.weights is None else self.weights[at].float()
         return Text(query, key, value, context, recipe, self.query.dtype == torch.float32, weights)
@@ -97,12 +101,26 @@ class Text:
         return [slice(start, start + at_once) for start in range(0, count, at_once)]
 
     def _row_deviation(self, rows: Rows, size: Tensor) -> float:
-        weights = self.steps(rows)["weights"]
+        made = self.steps(rows)
+        given = None if self.weights is None else self.weights[:, rows]
+        weights = made["weights"] if given is None or self.exact else given
         total, value = weights.sum(-1), shared(self.value, len(weights))
         whole = (total - (total > 0.5).float()).abs() if self.recipe.sinks is None else (total - 1).clamp(min=0)
         far = (weights @ value - self.context[:, rows]).abs().max() / size
-        apart = far if self.weights is None else (weights - self.weights[:, rows]).abs().max()
+        apart = far if given is None else _apart(made, given, exact=self.exact)
         return float(torch.stack([whole.max(), far, apart]).max())  # NaN stays NaN
+
+
+def _apart(made: dict[str, Tensor], given: Tensor, *, exact: bool) -> Tensor:
+    """How far weights that we made are from those that the kernel gave.
+
+    A kernel that rounds its scores to 16 bits is off by a part of them, however small the weights' own errors are: then
+    the scores are compared, as far as weights tell them, in parts of the largest.
+    """
+    if exact:
+        return (made["weights"] - given).abs().max()
+    scores = [weights.clamp(min=LEAST).log() for weights in (made["weights"], given)]
+    return (scores[0] - scores[1]).abs().max() / made["scaled"].abs().max().clamp(min=1)
 
 
 Sink = Callable[[str, Visit], None]

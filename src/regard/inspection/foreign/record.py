@@ -2,8 +2,9 @@
 
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Protocol
 
+import torch
 from torch import Tensor, nn
 
 from regard.core.errors import BadInput
@@ -11,11 +12,11 @@ from regard.core.protocols import Site
 from regard.inspection.estimate import places, refuse_unless_it_fits, sites_of
 from regard.inspection.foreign.bypass import eager_weights
 from regard.inspection.foreign.calls import Calls, rows
-from regard.inspection.foreign.door import watched
+from regard.inspection.foreign.door import Watch, watched
 from regard.inspection.foreign.places import Places
 from regard.inspection.foreign.reading import Reading, sides
 from regard.inspection.foreign.run import Foreign, apart, run, said
-from regard.inspection.foreign.switching import asks, switched, unchanged
+from regard.inspection.foreign.switching import asks, eager, switched, unchanged
 from regard.inspection.keeping import Checking, Choice, Keeper, steps_of
 from regard.inspection.trace import Trace
 
@@ -75,7 +76,7 @@ def record(
         came = said(run(foreign, reading.inputs)) if asks(foreign.model) else None
     if not eye.places.sites:
         return eager_weights(foreign, reading, kept, choice)
-    far = apart(came, _unwatched(foreign, reading)) if check == "full" else 0.0
+    far = apart(came, _unwatched(foreign, reading, plain=eye.plain)) if check == "full" else 0.0
     sites, heads = chosen(eye.places.ordered(), choice), None if choice.heads is None else tuple(sorted(choice.heads))
     who = (foreign.name, foreign.fingerprint)
     return [
@@ -92,20 +93,31 @@ def _refuse_unless_it_fits(foreign: Foreign, reading: Reading, kept: Collection[
     refuse_unless_it_fits(places(sites, lengths, config, choice.heads), kept, texts=len(reading.sequences))
 
 
+class Looker(Watch, Protocol):
+    """A watch that tells places apart."""
+
+    places: Places
+
+
 @contextmanager
-def looking(foreign: Foreign, eye: Eye) -> Iterator[None]:
+def looking(foreign: Foreign, eye: Looker) -> Iterator[None]:
     """Within this block, attentions of the model are shown to `eye`; each run counts its layers from the first."""
-    hook = foreign.model.register_forward_pre_hook(lambda *_: eye.places.begin())
-    try:
-        with switched(foreign.model), watched(eye):
+    with switched(foreign.model), watched(eye):
+        hook = foreign.model.register_forward_pre_hook(lambda *_: eye.places.begin())
+        try:
             yield
-    finally:
-        hook.remove()
+        finally:
+            hook.remove()
 
 
-def _unwatched(foreign: Foreign, reading: Reading) -> Tensor | None:
-    """What the model says when nothing is in its way."""
-    with switched(foreign.model, unchanged):
+def _unwatched(foreign: Foreign, reading: Reading, *, plain: bool) -> Tensor | None:
+    """What the model says when nothing is in its way.
+
+    Args:
+        plain: it was recorded with its family's plain kernel. In 16 bits two kernels differ by more than is allowed.
+    """
+    exact = foreign.model.dtype == torch.float32
+    with switched(foreign.model, eager if plain and not exact else unchanged):
         return said(run(foreign, reading.inputs))
 
 
