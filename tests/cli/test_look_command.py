@@ -56,7 +56,7 @@ def test_a_text_is_looked_at_by_one_head(model: Path) -> None:
     shown = ask(*asked).out
     for row in pattern["weights"]:
         assert all(f"{weight:.2f}" in shown for weight in row)
-    assert "Checked in full" in shown
+    assert "Checked by up to 32 queries a head" in shown
     (first,) = json.loads(ask("look", TEXT, "--model", model, "--format", "json").out)["patterns"]
     assert ask("look", TEXT, "--model", model).out.count(f"layer {first['layer']} head {first['head']}") == 2
 

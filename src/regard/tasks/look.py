@@ -1,183 +1,153 @@
 """Look at patterns: of a run that was watched, of a trace, of a model on a text. One result for every face."""
 
-import json
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from regard.core.errors import BadInput
 from regard.core.protocols import Site
-from regard.inspection import record as recording
 from regard.inspection import trace as traces
-from regard.inspection.trace import READ, Check, Trace
-from regard.models import catalogue, folder
-from regard.models.gpt import Gpt
-from regard.tasks.looking import stamp
-from regard.tasks.reading import shown, text_side
-from regard.tasks.translation import Translator
+from regard.inspection.trace import Sequence, Trace
+from regard.inspection.wording import worded
+from regard.models import catalogue
+from regard.tasks import recording
+from regard.tasks.formed import Formed
+from regard.tasks.looked import Looked
+from regard.tasks.reading import shown
 from regard.tasks.watching import WATCH, watched
 from regard.text.lines import read_lines, typed
-from regard.views import patterns
-from regard.views.patterns import Heads
-from regard.views.picture import Grid, Layout, Picture, Rows
+from regard.views.heads import Heads
 
-TERMINAL_SIDE, LABEL = 24, 18
-"""Cells of a tile in a terminal, at most, and the room that names of heads take there."""
+_QUERIES = re.compile(r"([0-9]{1,9})(?:-([0-9]{1,9}))?")
 
 
 @dataclass(frozen=True)
 class Asked:
-    """Which heads: None is all of them (of a part: the cross-attention, where there is one)."""
-
-    part: str | None = None
-    layer: int | None = None
-    head: int | None = None
-
-
-@dataclass(frozen=True)
-class Looked:
-    """Patterns that were asked for, at the steps of a run or at one moment.
+    """What of it: empty layers and heads are all of them (of a part: the cross-attention, where there is one).
 
     Attributes:
-        steps: of a run, one a trace; None of a single trace.
-        traces: all of the same text and model.
-        chosen: the place and the number of each head.
+        query: one query, such as `3`, or several, such as `3-9`; None: all.
+        words: between words instead of tokens.
     """
 
-    steps: tuple[int, ...] | None
-    traces: tuple[Trace, ...]
-    chosen: tuple[tuple[Site, int], ...]
-    every: bool
-
-    @property
-    def check(self) -> Check:
-        """The worst of all traces'."""
-        return max((trace.check for trace in self.traces), key=lambda check: check.deviation)
-
-    @property
-    def heads(self) -> Heads:
-        """The patterns as pictures take them."""
-        site, _ = self.chosen[0]
-        sides = [shown(self.traces[-1].sequences[name]) for name in (site.queries, site.keys)]
-        values = [[_weights(trace, *place) for place in self.chosen] for trace in self.traces]
-        places = tuple((site.layer, head) for site, head in self.chosen)
-        return Heads(places, np.array(values), sides[0], sides[1], site.queries == site.keys)
-
-    def json(self) -> dict[str, Any]:
-        """`tokens`, `patterns` (of a run `steps` of them) and `check`, as the command's JSON holds them."""
-        site, check = self.chosen[0][0], self.check
-        tokens = {"tokens": list(shown(self.traces[-1].sequences[site.queries]))}
-        if site.queries != site.keys:
-            tokens["key_tokens"] = list(shown(self.traces[-1].sequences[site.keys]))
-        stamp = {"kind": check.kind, "deviation": check.deviation, "tolerance": check.tolerance}
-        if self.steps is None:
-            return {**tokens, "patterns": self._patterns(self.traces[0]), "check": stamp}
-        told = [
-            {"step": step, "patterns": self._patterns(trace)}
-            for step, trace in zip(self.steps, self.traces, strict=True)
-        ]
-        return {**tokens, "steps": told, "check": stamp}
-
-    def _patterns(self, trace: Trace) -> list[dict[str, Any]]:
-        chosen = self.chosen if self.steps is not None or not self.every else (self._first,)
-        return [
-            {
-                "address": site.address,
-                "layer": site.layer,
-                "head": head,
-                "weights": _weights(trace, site, head).astype(float).tolist(),
-            }
-            for site, head in chosen
-        ]
-
-    @property
-    def _first(self) -> tuple[Site, int]:
-        layer, head = patterns.strongest(self.heads)
-        return next(place for place in self.chosen if (place[0].layer, place[1]) == (layer, head))
-
-    def picture(self, lang: str | None = None, *, width: int | None = None, layout: Layout = "query-rows") -> Picture:
-        """A strip of steps; all heads, and the one that stands out; or one head.
-
-        Args:
-            width: of a terminal, in cells; None for paper and pages.
-        """
-        heads, check = self.heads, stamp(self.check, lang)
-        side = patterns.SIDE if width is None else TERMINAL_SIDE
-        if self.steps is not None:
-            wide = min(side, len(heads.keys))
-            columns = patterns.COLUMNS if width is None else max(2, min(8, (width - LABEL) // (wide + 2)))
-            return patterns.strip(heads, self.steps, columns=columns, side=side, check=check, lang=lang)
-        if len(heads.places) == 1:
-            return patterns.pattern(heads, heads.places[0], check=check, layout=layout, lang=lang)
-        whole = patterns.overview(heads, side=side, check=check, lang=lang)
-        best: Grid = patterns.pattern(heads, patterns.strongest(heads), layout=layout, lang=lang)
-        return Rows(title=whole.title, parts=(*whole.parts, best), reading=whole.reading, check=check)
+    part: str | None = None
+    layers: tuple[int, ...] = ()
+    heads: tuple[int, ...] = ()
+    query: str | None = None
+    words: bool = False
 
 
-def look(what: str, asked: Asked, *, model: str | None = None, as_text: bool = False) -> Looked:
+def look(what: str, asked: Asked, *, model: str | None = None, as_text: bool = False) -> Looked | Formed:
     """What `what` shows.
 
     Args:
         what: the folder of a run that was watched, a trace file, a text file, or a text.
-        model: what reads the text; a bundled name, a model folder, or a run.
+        model: what reads the text; a bundled name, a model folder, a run, or an id of the Hugging Face hub.
         as_text: `what` is a text even where a file has that name.
 
     Raises:
-        BadInput: a run that was not watched, a part, layer or head that is not there, a text that is empty or too long.
+        BadInput: a run that was not watched, a part, layer, head or query that is not there, a text that is empty or
+            too long, a file that is no trace.
     """
     if not as_text and os.path.isdir(what):
-        found = watched(Path(what))
-        if not found:
-            raise BadInput("not_watched", path=what, folder=WATCH)
-        return _chosen(tuple(found), tuple(found.values()), asked)
+        return _run(what, asked)
     if not as_text and what.endswith(".safetensors"):
-        return _chosen(None, (traces.load(what),), asked)
+        return looked(traces.load(what), asked, named=what)
     text = "\n".join(read_lines(what)) if not as_text and os.path.isfile(what) else typed(what).text
-    return _chosen(None, (recorded(text, model or catalogue.DEFAULTS["generation"]),), asked)
+    reader = model or catalogue.DEFAULTS["generation"]
+    return looked(recorded(text, reader), asked, named=what, model=model)
 
 
 def recorded(text: str, model: str) -> Trace:
-    """What a model attends to on a text; a translator on its own translation of it.
+    """What a model attends to on a text; a translator on its own translation of it."""
+    try:
+        trace = recording.record(model, text)
+    except BadInput as error:
+        if error.code != "foreign_bypass":  # a family that shows no queries and keys may give its weights
+            raise
+        trace = recording.record(model, text, keep="weights")
+    assert isinstance(trace, Trace)
+    return trace
+
+
+def looked(trace: Trace, asked: Asked, *, named: str = "TRACE", model: str | None = None) -> Looked:
+    """What a trace shows of what is asked for.
+
+    Args:
+        named: what the command line calls it, for the commands that a page tells.
+        model: what the command line called the model.
+    """
+    places = all_places(trace, asked.part)
+    chosen = chosen_places(trace, asked.part, asked.layers, asked.heads)
+    if asked.words:
+        places = chosen if asked.layers or asked.heads else places
+        trace = worded(trace, places)
+    sides = [_shown(trace.sequences[name], asked.words) for name in (places[0][0].queries, places[0][0].keys)]
+    heads = Heads(trace, places, *sides)
+    at = tuple(places.index(place) for place in chosen) if asked.layers or asked.heads else ()
+    return Looked(heads, at, queries_of(asked.query, len(heads.queries)), asked.words, named, model)
+
+
+def _shown(side: Sequence, words: bool) -> tuple[str, ...]:
+    return tuple(token.strip() or token for token in shown(side)) if words else shown(side)
+
+
+def all_places(trace: Trace, part: str | None) -> tuple[tuple[Site, int], ...]:
+    """Every head that was recorded of a part; of the cross-attention, where there is one and none is named."""
+    if not trace.sites:
+        raise BadInput("no_attention", name=trace.model)
+    wanted = trace.site(part, _first_layer(trace, part))
+    sites = [site for site in trace.sites if (site.part, site.queries) == (wanted.part, wanted.queries)]
+    return tuple((site, head) for site in sites for head in (trace.heads or range(site.n_heads)))
+
+
+def chosen_places(
+    trace: Trace, part: str | None, layers: tuple[int, ...], heads: tuple[int, ...]
+) -> tuple[tuple[Site, int], ...]:
+    """The heads asked for, in order; those that are not there are said, with those that are."""
+    places = all_places(trace, part)
+    sites = [trace.site(part, layer) for layer in layers] or list(dict.fromkeys(site for site, _ in places))
+    for site in sites:
+        for head in heads:
+            trace.place(site, head)
+    return tuple(place for place in places if place[0] in sites and (not heads or place[1] in heads))
+
+
+def _first_layer(trace: Trace, part: str | None) -> int:
+    """The first layer that was recorded of a part."""
+    wanted = part or next((site.part for site in trace.sites if site.part == "cross"), trace.sites[0].part)
+    return next((site.layer for site in trace.sites if site.part == wanted), trace.sites[0].layer)
+
+
+def queries_of(asked: str | None, count: int) -> range | None:
+    """The queries that `3` or `3-9` names.
 
     Raises:
-        BadInput: `look_empty`, `look_too_long`, `no_attention`.
+        BadInput: `query_form`, `no_query`.
+
+    >>> queries_of("3-5", 7)
+    range(3, 6)
     """
-    loaded = folder.load(catalogue.find(model), Path(model).name)
-    if not isinstance(loaded.model, Gpt):
-        trace = Translator(loaded).translate(text).trace
-        if trace is None:
-            raise BadInput("look_empty")
-        return trace
-    side = text_side(text, loaded.tokenizer)
-    longest = loaded.model.config.max_len
-    if not side.ids:
-        raise BadInput("look_empty")
-    if len(side.ids) > longest:
-        raise BadInput("look_too_long", tokens=len(side.ids), name=loaded.name, longest=longest)
-    return recording.record(loaded.model, {READ: side}, name=loaded.name, fingerprint=loaded.fingerprint, check="full")
+    if asked is None:
+        return None
+    found = _QUERIES.fullmatch(asked.strip())
+    if found is None or int(found[1]) > int(found[2] or found[1]):
+        raise BadInput("query_form", came=asked[:40])
+    last = int(found[2] or found[1])
+    if last >= count:
+        raise BadInput("no_query", query=last, count=count, last=count - 1)
+    return range(int(found[1]), last + 1)
 
 
-def _chosen(steps: tuple[int, ...] | None, found: tuple[Trace, ...], asked: Asked) -> Looked:
-    """The heads asked for, in order; they are in every trace, or it is said which there are."""
-    last = found[-1]
-    if not last.sites:
-        raise BadInput("no_attention", name=last.model)
-    first = last.site(asked.part, last.sites[0].layer if asked.layer is None else asked.layer)
-    sites = [site for site in last.sites if (site.part, site.queries) == (first.part, first.queries)]
-    sites = sites if asked.layer is None else [first]
-    heads = [(site, head) for site in sites for head in range(site.n_heads) if asked.head in (None, head)]
-    if not heads:
-        raise BadInput("no_head", head=asked.head, n_heads=first.n_heads, address=first.address)
-    return Looked(steps, found, tuple(heads), asked.layer is None and asked.head is None)
-
-
-def _weights(trace: Trace, site: Site, head: int) -> np.ndarray:
-    return trace.weights(part=site.part, layer=site.layer, head=head)
-
-
-def to_json(looked: Looked) -> str:
-    """The JSON of the command."""
-    return json.dumps(looked.json(), ensure_ascii=False, allow_nan=False)
+def _run(what: str, asked: Asked) -> Formed:
+    """The steps of a run that was watched."""
+    found = watched(Path(what))
+    if not found:
+        raise BadInput("not_watched", path=what, folder=WATCH)
+    for option, given in (("--query", asked.query is not None), ("--words", asked.words)):
+        if given:
+            last = Path(what, WATCH, f"step-{max(found):08d}.safetensors")
+            raise BadInput("run_has_no", option=option, path=what, steps=len(found), file=str(last))
+    traces_of = tuple(found.values())
+    return Formed(tuple(found), traces_of, chosen_places(traces_of[-1], asked.part, asked.layers, asked.heads))

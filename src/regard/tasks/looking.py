@@ -9,6 +9,7 @@ from regard.core.errors import BadInput
 from regard.core.protocols import Site
 from regard.inspection.alignment import aligned
 from regard.inspection.trace import Check, Sequence, Trace
+from regard.inspection.visit import SAMPLED
 from regard.language import current, say
 from regard.text.scripts import unspaced
 from regard.text.words import to_words
@@ -44,8 +45,13 @@ def whose(site: Site, lang: str | None = None) -> str:
 
 def stamp(check: Check, lang: str | None = None) -> str:
     """What stands under a picture: which check was made, and how far off it was."""
-    deviation, tolerance = f"{check.deviation:.1e}", f"{check.tolerance:.0e}"
-    return say("views.check_full", lang, deviation=deviation, tolerance=tolerance)
+    facts = {"deviation": f"{check.deviation:.1e}", "tolerance": f"{check.tolerance:.0e}"}
+    match check.kind:
+        case "full":
+            return say("views.check_full", lang, **facts)
+        case "rows":
+            return say("views.check_rows", lang, rows=SAMPLED, **facts)
+    return say("views.check_sums", lang, **facts)
 
 
 def shown_words(of: Sequence) -> tuple[tuple[str, ...], np.ndarray]:

@@ -16,10 +16,10 @@ from regard.views.picture import Picture
 
 AXES = (("row_axis", "↓"), ("column_axis", "→"))
 _WORDS = ("numbers", "exact_hint", "links_hint", "hidden", "blank")
-_POLICY = (
+POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 )
-_PAGE = """<!doctype html>
+PAGE = """<!doctype html>
 <html lang="{lang}">
 <head>
 <meta charset="utf-8">
@@ -38,7 +38,7 @@ _PAGE = """<!doctype html>
 <script type="application/json" id="regard-data">{json}</script>
 <script type="module">
 {script}
-draw(document.getElementById("regard"), JSON.parse(document.getElementById("regard-data").textContent));
+{call}(document.getElementById("regard"), JSON.parse(document.getElementById("regard-data").textContent));
 </script>
 </body>
 </html>
@@ -50,19 +50,25 @@ def render(picture: Picture, *, lang: str = "en") -> str:
     shown = data(picture) | {"words": {word: say(f"views.{word}", lang) for word in _WORDS}}
     # In a text with headings of its own, the titles of pictures are captions.
     shown["words"]["title"] = "p" if _headed(shown) else "h2"
-    return _PAGE.format(
+    return PAGE.format(
         lang=escape(lang),
-        policy=_POLICY,
+        policy=POLICY,
         title=escape(_title(shown) or say("views.page_title", lang)),
-        style=_asset("regard.css"),
+        style=asset("regard.css"),
         body=_figure(shown, shown["words"]),
-        # No `<` in the data can end the element that holds it.
-        json=json.dumps(shown, ensure_ascii=False, allow_nan=False).replace("<", "\\u003c"),
-        script=_asset("regard.js"),
+        json=inert(shown),
+        script=asset("regard.js"),
+        call="draw",
     )
 
 
-def _asset(name: str) -> str:
+def inert(shown: Data) -> str:
+    """Data as JSON in which no `<` can end the element that holds it."""
+    return json.dumps(shown, ensure_ascii=False, allow_nan=False).replace("<", "\\u003c")
+
+
+def asset(name: str) -> str:
+    """A file of the page: styles, or a part of its module."""
     return (files("regard.views") / "page" / name).read_text(encoding="utf-8")
 
 

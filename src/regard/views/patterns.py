@@ -1,189 +1,168 @@
-"""Patterns as pictures: a strip of the steps of a run, an overview of layers and heads, one head with its tokens."""
+"""Patterns as pictures: all heads, one head, one token; of long texts maps of blocks, of short ones every number."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
-from regard.inspection.heads import moved, previous_token
 from regard.language import say
-from regard.views.picture import Grid, Layout, Picture, Rows, Text, Tiles
+from regard.views.heads import Heads
+from regard.views.picture import Grid, Layout, Marks, Picture, Rows, Series, Table, Text, Tiles
 from regard.views.signs import number, shortened
+from regard.views.telling import DIGITS, joined, name, named, on_average, standing, token
 
-COLUMNS, SIDE = 8, 128
-"""At most so many steps are drawn beside each other, and so many cells a side of a tile."""
+TOP = 8
+"""So many keys of a query are named."""
 
-
-@dataclass(frozen=True)
-class Heads:
-    """Some heads of a model on one text, at one moment or several.
-
-    Attributes:
-        places: (layer, head) of each.
-        values: (moments, heads, queries, keys).
-        queries, keys: the tokens of both sides.
-        itself: queries and keys are the same tokens.
-    """
-
-    places: tuple[tuple[int, int], ...]
-    values: np.ndarray
-    queries: tuple[str, ...]
-    keys: tuple[str, ...]
-    itself: bool
+LISTED = 48
+"""At most so many tokens are listed over the tiles."""
 
 
-def strip(
-    heads: Heads, steps: tuple[int, ...], *, columns: int = COLUMNS, side: int = SIDE, check: str = "", lang: str | None
-) -> Rows:
-    """A row of tiles a head, a column a step; of a single head also its last pattern with all tokens.
+def overview(heads: Heads, *, side: int, check: str = "", lang: str | None) -> Rows:
+    """All heads as tiles, a row a layer, and in words which of them stand out.
 
     Args:
-        columns: at most so many steps are drawn, evenly spaced, the first and the last among them.
-        side: larger tiles are drawn in blocks of cells, each by its largest weight.
+        side: at most so many cells a side of a tile.
     """
-    chosen = _spread(len(steps), columns)
+    layers, numbers = (sorted({place[part] for place in heads.names}) for part in (0, 1))
+    drawn = [heads.map(at, side) for at in range(len(heads.places))]
+    values = np.full((len(layers), len(numbers), *drawn[0].shape), np.nan)
+    for (layer, head), tile in zip(heads.names, drawn, strict=True):
+        values[layers.index(layer), numbers.index(head)] = tile
     tiles = Tiles(
-        values=np.moveaxis(_blocks(heads.values[chosen], side), 0, 1),
-        row_names=tuple(_name(place, lang) for place in heads.places),
-        column_names=tuple(f"{steps[at]}" for at in chosen),
-        row_axis=say("views.head", lang),
-        column_axis=say("views.step", lang),
-    )
-    parts: list[Picture] = [_tokens(heads, lang), tiles]
-    if len(heads.places) == 1:
-        parts.append(pattern(heads, heads.places[0], lang=lang, step=steps[-1]))
-    reading = [
-        *_formed(heads, steps, lang),
-        _chosen_steps(len(chosen), len(steps), lang),
-        _pooled(heads.values.shape[-2:], side, lang),
-    ]
-    return Rows(title=say("views.strip_title", lang), parts=tuple(parts), reading=_joined(reading, lang), check=check)
-
-
-def overview(heads: Heads, *, side: int = SIDE, check: str = "", lang: str | None) -> Rows:
-    """All heads as tiles, a row a layer, and below them the one that looks most at the token before."""
-    layers, numbers = (sorted({place[at] for place in heads.places}) for at in (0, 1))
-    values = np.full((len(layers), len(numbers), *heads.values.shape[-2:]), np.nan)
-    for (layer, head), drawn in zip(heads.places, heads.values[-1], strict=True):
-        values[layers.index(layer), numbers.index(head)] = drawn
-    tiles = Tiles(
-        values=_blocks(values, side),
+        values=values,
         row_names=tuple(map(str, layers)),
         column_names=tuple(map(str, numbers)),
         row_axis=say("views.layer", lang),
         column_axis=say("views.head", lang),
     )
-    parts: list[Picture] = [_tokens(heads, lang), tiles]
-    reading = [_best(heads, lang), _pooled(heads.values.shape[-2:], side, lang)]
-    return Rows(
-        title=say("views.overview_title", lang), parts=tuple(parts), reading=_joined(reading, lang), check=check
-    )
+    reading = joined([standing(heads, lang), blocks(heads, drawn[0].shape, lang)], lang)
+    parts = (_listed(heads, lang), tiles)
+    return Rows(title=say("views.overview_title", lang), parts=parts, reading=reading, check=check)
 
 
 def pattern(
-    heads: Heads,
-    place: tuple[int, int],
-    *,
-    step: int | None = None,
-    check: str = "",
-    layout: Layout = "query-rows",
-    lang: str | None,
-) -> Grid:
-    """One head with all tokens and numbers, at the last moment."""
-    values = heads.values[-1, heads.places.index(place)].astype(float)
-    title = _name(place, lang) if step is None else say("views.head_at_step", lang, head=_name(place, lang), step=step)
-    by_query = layout == "query-rows"
-    query, key = say("views.query", lang), say("views.key", lang)
-    return Grid(
-        title=title,
-        values=values if by_query else values.T,
-        row_names=heads.queries if by_query else heads.keys,
-        column_names=heads.keys if by_query else heads.queries,
-        row_axis=query if by_query else key,
-        column_axis=key if by_query else query,
+    heads: Heads, at: int, *, most: int, side: int, check: str = "", layout: Layout, lang: str | None
+) -> Picture:
+    """One head: with all tokens and numbers where they are at most `most` a side, else as a map of `side` cells."""
+    if heads.exact and max(len(heads.queries), len(heads.keys)) <= most:
+        grid = _grid(heads, heads.weights(at), heads.queries, layout, lang)
+        return _titled(grid, name(heads.names[at], lang), on_average(heads, at, lang), check)
+    drawn = heads.map(at, side)
+    sides = ("query", "key") if layout == "query-rows" else ("key", "query")
+    axes = [say(f"views.{each}", lang) for each in sides]
+    tile = (drawn if layout == "query-rows" else drawn.T)[None, None]
+    hint = say("views.query_hint", lang, last=len(heads.queries) - 1)
+    return Rows(
+        title=name(heads.names[at], lang),
+        parts=(Tiles(values=tile, row_axis=axes[0], column_axis=axes[1]), received(heads, at, lang)),
+        reading=joined([on_average(heads, at, lang), blocks(heads, drawn.shape, lang), hint], lang),
         check=check,
     )
 
 
-def strongest(heads: Heads) -> tuple[int, int]:
-    """The head that looks most at the token before; of cross-attention the first."""
-    if not heads.itself or len(heads.queries) < 2:
-        return heads.places[0]
-    return heads.places[int(previous_token(heads.values[-1]).argmax())]
+def received(heads: Heads, at: int, lang: str | None) -> Table:
+    """The keys that get the most weight from all queries of a head together."""
+    weight = heads.statistics.received[at]
+    rows = tuple(
+        (int(key), shortened(heads.keys[key]), float(weight[key])) for key in np.argsort(-weight, kind="stable")[:TOP]
+    )
+    head = (say("views.number_column", lang), say("views.key", lang), say("views.received_column", lang))
+    return Table(title=say("views.received_title", lang), head=head, rows=rows, digits=2)
 
 
-def _spread(count: int, most: int) -> list[int]:
-    """At most `most` of `count`, evenly spaced, the first and the last among them.
-
-    >>> _spread(9, 4)
-    [0, 3, 5, 8]
-    """
-    return sorted(set(np.linspace(0, count - 1, max(1, min(count, most))).round().astype(int).tolist()) | {count - 1})
-
-
-def _block(shape: tuple[int, ...], side: int) -> int:
-    return -(-max(shape) // side)
-
-
-def _blocks(values: np.ndarray, side: int) -> np.ndarray:
-    """Tiles of at most `side` cells a side: blocks of cells by their largest."""
-    size = _block(values.shape[-2:], side)
-    if size <= 1:
-        return values.astype(float)
-    high, wide = (range(0, length, size) for length in values.shape[-2:])
-    across = np.maximum.reduceat(values.astype(float), list(wide), axis=-1)
-    return np.maximum.reduceat(across, list(high), axis=-2)
+def one_token(heads: Heads, at: int, query: int, *, check: str = "", lang: str | None) -> Marks:
+    """Where one query of one head looks: its largest weights as bars, with their numbers."""
+    weights = heads.weights(at, slice(query, query + 1))[0]
+    top = _top(weights)
+    labels = tuple(f"{key} {shortened(heads.keys[key], 12)}" for key in top)
+    bars = Series(say("views.weight", lang), labels, tuple(float(weights[key]) for key in top), kind="bars")
+    head, word = name(heads.names[at], lang), named(heads.queries, query, lang)
+    return Marks(
+        title=say("views.token_title", lang, head=head, query=word),
+        series=(bars,),
+        x_axis=say("views.key", lang),
+        y_axis=say("views.weight", lang),
+        digits=DIGITS,
+        reading=joined([token(heads, query, weights, lang), _share(weights, top, lang)], lang),
+        check=check,
+    )
 
 
-def _tokens(heads: Heads, lang: str | None) -> Text:
+def some_rows(
+    heads: Heads, at: int, rows: range, *, most: int, check: str = "", layout: Layout, lang: str | None
+) -> Picture:
+    """Some queries of one head: as a grid where keys are at most `most`, else each with its largest weights."""
+    weights = heads.weights(at, slice(rows.start, rows.stop))
+    title = name(heads.names[at], lang)
+    if len(heads.keys) <= most:
+        asked = heads.queries[rows.start : rows.stop]
+        return _titled(_grid(heads, weights, asked, layout, lang), title, "", check)
+    told = tuple(
+        (query, shortened(heads.queries[query]), _line(heads, row)) for query, row in zip(rows, weights, strict=True)
+    )
+    head = (say("views.number_column", lang), say("views.query", lang), say("views.looks_column", lang))
+    return Table(title=title, head=head, rows=told, check=check, reading=say("views.rows_top", lang, count=TOP))
+
+
+def across_heads(heads: Heads, query: int, chosen: Sequence[int], *, check: str = "", lang: str | None) -> Table:
+    """Where one query looks in each of these heads."""
+    rows = slice(query, query + 1)
+    told = tuple((*map(str, heads.names[at]), _line(heads, heads.weights(at, rows)[0])) for at in chosen)
+    title = say("views.token_heads", lang, query=named(heads.queries, query, lang))
+    head = tuple(say(f"views.{part}", lang) for part in ("layer", "head", "looks_column"))
+    return Table(title=title, head=head, rows=told, check=check, reading=say("views.rows_top", lang, count=TOP))
+
+
+def blocks(heads: Heads, shape: tuple[int, ...], lang: str | None) -> str:
+    """What a cell of a map stands for; nothing where it is one weight."""
+    fine = heads.statistics.pooled.shape[1:]
+    high, wide = (size * -(-full // small) for size, full, small in zip(heads.block, fine, shape, strict=True))
+    return "" if high == wide == 1 else say("views.map_pooled", lang, high=high, wide=wide)
+
+
+def _grid(heads: Heads, weights: np.ndarray, rows: tuple[str, ...], layout: Layout, lang: str | None) -> Grid:
+    by_query = layout == "query-rows"
+    axes = say("views.query", lang), say("views.key", lang)
+    names = rows, heads.keys
+    return Grid(
+        values=weights if by_query else weights.T,
+        row_names=names[not by_query],
+        column_names=names[by_query],
+        row_axis=axes[not by_query],
+        column_axis=axes[by_query],
+    )
+
+
+def _titled(grid: Grid, title: str, reading: str, check: str) -> Grid:
+    return replace(grid, title=title, reading=reading, check=check)
+
+
+def _top(weights: np.ndarray) -> list[int]:
+    """The keys of the largest weights, at most `TOP`, without those of none."""
+    order = np.argsort(-weights, kind="stable")[:TOP]
+    return [int(key) for key in order if weights[key] > 0]
+
+
+def _line(heads: Heads, weights: np.ndarray) -> str:
+    """The largest weights of a query, one after the other."""
+    return " · ".join(f"{heads.labels[1][key]} {number(weights[key], DIGITS)}" for key in _top(weights))
+
+
+def _share(weights: np.ndarray, top: list[int], lang: str | None) -> str:
+    """How much of all weight the largest are, where there are more."""
+    if np.count_nonzero(weights) <= len(top):
+        return ""
+    return say("views.top_share", lang, count=len(top), share=number(float(weights[top].sum()), DIGITS))
+
+
+def _listed(heads: Heads, lang: str | None) -> Text:
     def listed(tokens: tuple[str, ...]) -> str:
-        return " · ".join(shortened(token) for token in tokens)
+        some = [shortened(token) for token in tokens[:LISTED]]
+        return " · ".join(some) + (
+            say("views.and_more", lang, count=len(tokens) - LISTED) if len(tokens) > LISTED else ""
+        )
 
     if heads.itself:
         return Text(text=say("views.tile_tokens", lang, tokens=listed(heads.queries)))
-    both = {"queries": listed(heads.queries), "keys": listed(heads.keys)}
-    return Text(text=say("views.tile_sides", lang, **both))
-
-
-def _formed(heads: Heads, steps: tuple[int, ...], lang: str | None) -> list[str]:
-    """Which head changed most, and which now looks most at the token before, and how much it did at first."""
-    if len(steps) < 2:
-        return []
-    alone = len(heads.places) == 1
-    change = moved(heads.values[0], heads.values[-1])
-    most = int(change.argmax())
-    facts = {"head": _name(heads.places[most], lang), "share": number(float(change[most]), 2)}
-    told = [
-        say("views.changed_alone" if alone else "views.changed_most", lang, first=steps[0], last=steps[-1], **facts)
-    ]
-    if heads.itself and len(heads.queries) > 1:
-        at = heads.places.index(strongest(heads))
-        begun, now = (number(float(previous_token(heads.values[moment, at])), 2) for moment in (0, -1))
-        name = _name(heads.places[at], lang)
-        sentence = "views.previous_alone" if alone else "views.previous_formed"
-        told.append(say(sentence, lang, head=name, now=now, begun=begun, first=steps[0]))
-    return told
-
-
-def _best(heads: Heads, lang: str | None) -> str:
-    if not heads.itself or len(heads.queries) < 2:
-        return ""
-    at = heads.places.index(strongest(heads))
-    score = number(float(previous_token(heads.values[-1, at])), 2)
-    return say("views.previous_best", lang, head=_name(heads.places[at], lang), score=score)
-
-
-def _chosen_steps(drawn: int, recorded: int, lang: str | None) -> str:
-    return "" if drawn == recorded else say("views.steps_drawn", lang, drawn=drawn, recorded=recorded)
-
-
-def _pooled(shape: tuple[int, ...], side: int, lang: str | None) -> str:
-    size = _block(shape, side)
-    return "" if size <= 1 else say("views.tiles_pooled", lang, size=size)
-
-
-def _joined(sentences: list[str], lang: str | None) -> str:
-    return say("views.between_sentences", lang).join(filter(None, sentences))
-
-
-def _name(place: tuple[int, int], lang: str | None) -> str:
-    return say("views.layer_head", lang, layer=place[0], head=place[1])
+    return Text(text=say("views.tile_sides", lang, queries=listed(heads.queries), keys=listed(heads.keys)))

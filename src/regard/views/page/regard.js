@@ -20,7 +20,7 @@ export default {
   },
 };
 
-function make(tag, looks = {}, ...children) {
+export function make(tag, looks = {}, ...children) {
   const node = document.createElement(tag);
   for (const [name, value] of Object.entries(looks)) {
     if (value !== undefined && value !== null && value !== "") node.setAttribute(name, value);
@@ -80,7 +80,7 @@ function formula(data) {
 
 // ---------------------------------------------------------------- grids
 
-function grid(data, words) {
+export function grid(data, words) {
   const table = make("table", { class: looks(data), role: "grid" });
   const head = table.createTHead();
   if (data.column_axis) {
