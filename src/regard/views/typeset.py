@@ -28,6 +28,9 @@ _IN_TEXT = {
             "←": r"\leftarrow",
             "≤": r"\le",
             "␣": r"\sqcup",
+            "α": r"\alpha",
+            "Σ": r"\Sigma",
+            "≈": r"\approx",
         }.items()
     },
     **{chr(0x2080 + digit): f"$_{{{digit}}}$" for digit in range(10)},
