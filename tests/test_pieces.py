@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
 
 from regard.text import prose_tokenizers, tokenizers
-from regard.text.pieces import lacking, pieces
+from regard.text.pieces import alone, lacking, pieces
 
 TEXTS = {
     "Latin": "Ça va, naïve cœur… e\u0301te\u0302",
@@ -90,6 +90,18 @@ def test_a_space_that_a_tokenizer_put_there_is_a_border_and_no_letter() -> None:
     ]
     assert [each.shown for each in pieces(" a", ["▁", "▁a"], [(0, 1), (0, 2)])] == [" ", " a"]
     assert [each.text for each in pieces("▁", ["▁"], [(0, 1)])] == ["▁"]
+
+
+def test_a_token_alone_is_text_a_border_or_bytes() -> None:
+    engine = ENGINES["bytes"]
+    ids = engine.encode("a 貓").ids
+    told = [alone(engine.tokens([id_])[0], engine.decode([id_])) for id_ in ids]
+    assert told == ["a", " ", "⟨E8⟩", "⟨B2⟩", "⟨93⟩"]
+    assert bytes.fromhex("".join(told[2:]).replace("⟩⟨", "")[1:-1]).decode() == "貓"
+    assert alone("<0x0A>", "\ufffd") == "⟨0A⟩"
+    assert alone("▁", "") == " "
+    assert alone("\ufffd", "\ufffd") == "\ufffd"
+    assert alone("", "") == ""
 
 
 def test_what_is_no_text_has_its_own_name() -> None:

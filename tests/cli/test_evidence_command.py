@@ -66,7 +66,7 @@ def test_a_language_model_and_its_continuation() -> None:
     status, out, _ = ask("evidence", "Once upon a", "--target", " time", "--top", "4", "--format", "json")
     found = json.loads(out)
     assert status == 0
-    assert found["target"]["tokens"] == ["Ġtime"]
+    assert found["target"]["tokens"] == [" time"]
     assert all(each["address"].startswith("decoder.layers") for each in found["effects"])
 
 

@@ -17,12 +17,14 @@ from regard.inspection.trace import READ, SOURCE, TARGET
 from regard.inspection.trace import Sequence as Side
 from regard.models.gpt import Gpt
 from regard.tasks.generation import Generator
-from regard.tasks.reading import shown, text_side
+from regard.tasks.reading import alone, shown, text_side
 from regard.tasks.recording import opened
 from regard.tasks.translation import Translator, given_side
+from regard.tasks.writing import prose_side
 from regard.text.doctor import tidy
 from regard.text.lines import typed
 from regard.text.tokenizers import START
+from regard.text.words import word_groups
 from regard.views.evidence import Cut
 from regard.views.evidence import evidence as drawn
 from regard.views.picture import Rows
@@ -169,9 +171,8 @@ def tell(
     if not subject.sites:
         raise BadInput("no_attention", name=of.name)
     found = _found(subject, wanted, kind if one is None else "edges", most, how, one)
-    return Told(
-        of.name, subject, tuple(of.tokenizer.tokens(found.target.ids)), found, kind if one is None else "one", how
-    )
+    said = alone(found.target.ids, of.tokenizer)
+    return Told(of.name, subject, said, found, kind if one is None else "one", how)
 
 
 def _subject(of: Translator | Generator, text: str, target: str | None) -> tuple[Own, Target | None]:
@@ -196,18 +197,12 @@ def _longer(prompt: Side, more: Sequence[int], tokenizer: Any) -> Side:
     """The prompt with the tokens of its continuation that are read; the last is only said."""
     if not more:
         return prompt
-    tokens = tokenizer.tokens(more)
-    end, word = len(prompt.text), max(prompt.words, default=-1)
-    words = tuple(range(word + 1, word + 1 + len(tokens)))
-    spans = tuple((end, end) for _ in tokens)
-    return replace(
-        prompt,
-        tokens=(*prompt.tokens, *tokens),
-        ids=(*prompt.ids, *more),
-        words=(*prompt.words, *words),
-        spans=(*prompt.spans, *spans),
-        kinds=(*prompt.kinds, *(tokenizer.kinds(more) if prompt.kinds else ())),
-    )
+    said = prose_side(list(more), tokenizer)
+    end, text = len(prompt.text), prompt.text + said.text
+    spans = (*prompt.spans, *((end + first, end + last) for first, last in said.spans))
+    kinds = (*prompt.kinds, *said.kinds) if prompt.kinds else ()
+    words = tuple(word_groups(text, spans).tolist())
+    return Side(text, (*prompt.tokens, *said.tokens), (*prompt.ids, *more), words, spans, kinds)
 
 
 def _pair(of: Translator, text: str, target: str | None) -> dict[str, Side]:

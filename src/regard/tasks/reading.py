@@ -5,7 +5,7 @@ from typing import Any
 
 from regard.inspection.trace import Sequence
 from regard.language import say
-from regard.text.pieces import lacking, pieces
+from regard.text import pieces
 from regard.text.words import word_groups
 from regard.views.signs import shortened
 
@@ -24,13 +24,21 @@ def text_side(text: str, tokenizer: Any) -> Sequence:
 
 def shown(side: Sequence) -> tuple[str, ...]:
     """Each token as people read it; see `text.pieces`. Spaces stand in it as they are: `views` draws them."""
-    return tuple(piece.shown for piece in pieces(side.text, side.tokens, side.spans, side.kinds))
+    return tuple(piece.shown for piece in pieces.pieces(side.text, side.tokens, side.spans, side.kinds))
+
+
+def alone(ids: Iterable[int], tokenizer: Any) -> tuple[str, ...]:
+    """Tokens that cover no text yet (those that may be written next), as people read them."""
+    ids = list(ids)
+    return tuple(
+        pieces.alone(name, tokenizer.decode([id_])) for name, id_ in zip(tokenizer.tokens(ids), ids, strict=True)
+    )
 
 
 def unknown(sides: Iterable[Sequence], lang: str | None = None) -> str:
     """What of these texts the model does not know, as a sentence; empty where it knows all."""
     read = list({side.text: side for side in sides}.values())  # a decoder reads what it writes
-    found = [lacking(side.text, side.spans, side.kinds) for side in read]
+    found = [pieces.lacking(side.text, side.spans, side.kinds) for side in read]
     count = sum(each.count for each in found)
     if not count:
         return ""

@@ -121,4 +121,5 @@ def prose_side(ids: Sequence[int], tokenizer: Any) -> Side:
         whole = next((later for later in ends[at:] if later > start), end)
         spans.append((start, whole))
         start = end
-    return Side(text, tuple(tokenizer.tokens(ids)), tuple(ids), tuple(word_groups(text, spans).tolist()), tuple(spans))
+    tokens, kinds = tuple(tokenizer.tokens(ids)), tuple(tokenizer.kinds(ids))
+    return Side(text, tokens, tuple(ids), tuple(word_groups(text, spans).tolist()), tuple(spans), kinds)

@@ -76,6 +76,38 @@ def pieces(
     return tuple(found)
 
 
+def alone(token: str, text: str) -> str:
+    """A token that covers no text yet (one that may be written next), as people read it.
+
+    Args:
+        text: what it decodes to by itself; half a character is U+FFFD there, and shown as its bytes.
+
+    >>> alone("Ġcan", " can"), alone("▁chat", "chat"), alone("é£", chr(0xFFFD)), alone("</s>", "")
+    (' can', ' chat', '⟨E9 A3⟩', '</s>')
+    """
+    if "\ufffd" in text and token != text:
+        return f"⟨{_bytes(token).hex(' ').upper()}⟩"
+    border = token[:1] in tuple(SPACES) and not text.startswith(" ")
+    return " " * border + text if text or border else token
+
+
+def _bytes(token: str) -> bytes:
+    """The bytes that a byte-level token is: GPT-2's letters for them, or `<0xE9>`."""
+    if token.startswith("<0x"):
+        return bytes.fromhex(token[3:-1])
+    return bytes(_LETTERS[sign] for sign in token if sign in _LETTERS)
+
+
+def _letters() -> dict[str, int]:
+    """GPT-2's letter for each byte: printable ones stand for themselves, others are moved beyond 255, in order."""
+    printable = [*range(33, 127), *range(161, 173), *range(174, 256)]
+    moved = [byte for byte in range(256) if byte not in printable]
+    return {chr(byte): byte for byte in printable} | {chr(256 + at): byte for at, byte in enumerate(moved)}
+
+
+_LETTERS = _letters()
+
+
 def lacking(text: str, spans: Sequence[tuple[int, int]], kinds: Sequence[str]) -> Lacking:
     """What of a text the model does not know.
 
