@@ -147,6 +147,40 @@ def test_a_decoder_behind_an_encoder() -> None:
     hold(recorded(model, inputs, keep="weights"), eager(model, inputs), far=0.0)
 
 
+def test_an_encoder_of_images_has_positions_for_tokens() -> None:
+    import transformers as hf
+
+    model = hf.ViTModel(hf.ViTConfig(**foreign._BERT, image_size=12, patch_size=4)).eval()
+    trace = recorded(model, {"pixel_values": torch.randn(2, 3, 12, 12)}, check="full")[1]
+    assert trace.sequences[SOURCE].tokens == tuple(map(str, range(10)))
+
+
+def test_two_encoders_are_recorded_one_at_a_time() -> None:
+    import transformers as hf
+
+    text = {**foreign._BERT, "vocab_size": 53, "max_position_embeddings": 41, "eos_token_id": 2}
+    model = hf.CLIPModel(
+        hf.CLIPConfig(text_config=text, vision_config={**foreign._BERT, "image_size": 12, "patch_size": 4})
+    ).eval()
+    inputs = {"input_ids": foreign.ids(2), "pixel_values": torch.randn(2, 3, 12, 12)}
+    with pytest.raises(BadInput, match=r"11 and 10|10 and 11") as error:
+        recorded(model, inputs)
+    assert "vision_model.encoder.layers.1" in error.value.facts["sites"]
+    layers = [int(each.split()[0]) for each in error.value.facts["sites"].split(", ") if "text_model" in each]
+    assert len(recorded(model, inputs, choice=Choice(layers=layers))[0].sequences[SOURCE].ids) == 11
+
+
+def test_keys_of_another_width_than_values() -> None:
+    """Latent attention (DeepSeek-V3)."""
+    sizes = {**foreign._LLAMA, "num_key_value_heads": 6, "q_lora_rank": 8, "kv_lora_rank": 8, "qk_nope_head_dim": 4}
+    sizes |= {"qk_rope_head_dim": 4, "v_head_dim": 6, "n_routed_experts": 4, "n_group": 2, "topk_group": 1}
+    sizes |= {"num_experts_per_tok": 2, "moe_intermediate_size": 32, "first_k_dense_replace": 1, "n_shared_experts": 1}
+    sizes.pop("head_dim")
+    model = foreign._of("DeepseekV3Config", "DeepseekV3ForCausalLM", **sizes, **foreign._LONG)()
+    trace = recorded(model, given("Llama", "left"), check="full", keep=["qk", "value"])[2]
+    assert [trace.tensor(step).shape[1] for step in ("query", "key", "value")] == [8, 8, 6]
+
+
 @pytest.mark.parametrize("step", ["scores", "scaled", "masked", "value", "context"])
 def test_every_step_is_kept_and_belongs_together(step: str) -> None:
     trace = recorded(foreign.DECODERS["Gemma2"](), given("Gemma2", "none"), keep="steps")[0]

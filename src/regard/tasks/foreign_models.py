@@ -90,7 +90,7 @@ def held(model: Any, tokenizer: Any = None) -> Foreign:
 def fingerprint(model: Any) -> str:
     """The sha256 of a model's weights as they lie in memory, remembered while nobody writes into them."""
     tensors = sorted(model.state_dict().items())
-    state = tuple((name, each.data_ptr(), each._version) for name, each in tensors)
+    state = tuple((name, each.data_ptr(), 0 if each.is_inference() else each._version) for name, each in tensors)
     if model not in _prints or _prints[model][0] != state:
         digest = hashlib.sha256()
         for name, each in tensors:

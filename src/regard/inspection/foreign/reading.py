@@ -11,7 +11,7 @@ from torch import Tensor
 
 from regard.core.errors import BadInput
 from regard.core.protocols import Site
-from regard.inspection.foreign.run import Foreign
+from regard.inspection.foreign.run import Foreign, told
 from regard.inspection.foreign.switching import switched, unchanged
 from regard.inspection.foreign.tokens import Tokens, cut, padded, side_of, written
 from regard.inspection.trace import READ, SOURCE, TARGET
@@ -55,9 +55,21 @@ def of_texts(foreign: Foreign, texts: Sequence[str], targets: Sequence[str] | No
             inputs |= _positions(foreign, inputs["attention_mask"])
         return Reading(inputs, tuple({SOURCE: side, READ: side} for side in sources))
     wrote = _generated(foreign, inputs) if targets is None else _labels(foreign, targets)
-    decoder, pairs = _target_sides(foreign, wrote)
+    decoder, pairs = target_sides(foreign, wrote)
     both = ({SOURCE: source, **pair} for source, pair in zip(sources, pairs, strict=True))
     return Reading({**inputs, **decoder}, tuple(both))
+
+
+def of_prompt(foreign: Foreign, text: str) -> Reading:
+    """A text after which a model is to write: of one with two sides the source.
+
+    Raises:
+        BadInput: `foreign_untold`, `look_empty`, `look_too_long`.
+    """
+    if foreign.tokenizer is None:
+        raise BadInput("foreign_untold", name=foreign.name)
+    inputs, sides = padded(foreign.tokenizer, [_limited(foreign, cut(foreign.tokenizer, text))], left=False)
+    return Reading(inputs, ({SOURCE: sides[0], READ: sides[0]},))
 
 
 def of_inputs(foreign: Foreign, inputs: Mapping[str, Any]) -> Reading:
@@ -133,7 +145,7 @@ def _generated(foreign: Foreign, inputs: dict[str, Tensor]) -> list[Tokens]:
     manner = copy.deepcopy(foreign.model.generation_config)
     most = min(ENOUGH, most_tokens(foreign) or ENOUGH)
     manner.update(max_length=most, max_new_tokens=None, num_beams=1, do_sample=False)
-    with switched(foreign.model, unchanged):
+    with switched(foreign.model, unchanged), told(foreign):
         placed = {name: each.to(foreign.model.device) for name, each in inputs.items()}
         rows = foreign.model.generate(**placed, generation_config=manner).tolist()
     return [written(foreign.tokenizer, _ended(row[1:], foreign.tokenizer.eos_token_id)) for row in rows]
@@ -144,7 +156,7 @@ def _ended(ids: list[int], end: int | None) -> list[int]:
     return ids[: ids.index(end) + 1] if end in ids else ids
 
 
-def _target_sides(foreign: Foreign, wrote: Sequence[Tokens]) -> tuple[dict[str, Tensor], list[Sides]]:
+def target_sides(foreign: Foreign, wrote: Sequence[Tokens]) -> tuple[dict[str, Tensor], list[Sides]]:
     """What the decoder reads, one token later than what it writes."""
     start = _start(foreign)
     read = [Tokens(each.text, [start, *each.ids[:-1]], [(0, 0), *each.spans[:-1]], {}) for each in wrote]
@@ -163,8 +175,8 @@ def _begun(side: Side, start: int) -> Side:
 def _start(foreign: Foreign) -> int:
     config = foreign.model.config
     for name in ("decoder_start_token_id", "bos_token_id", "pad_token_id"):
-        for told in (getattr(foreign.model, "generation_config", None), config):
-            found = getattr(told, name, None)
+        for said in (getattr(foreign.model, "generation_config", None), config):
+            found = getattr(said, name, None)
             if found is not None:
                 return int(_first(found, 0))
     return 0

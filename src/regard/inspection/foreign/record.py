@@ -1,6 +1,6 @@
 """Run a foreign model on what it was given, and keep what is asked for, held against the kernel that it ran."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol
 
@@ -32,6 +32,7 @@ class Eye:
     def __init__(self, model: Any, keepers: Sequence[Keeper], expected: dict[str, int], *, plain: bool = False) -> None:
         self.plain, self.places = plain, Places(model)
         self.sizes: dict[str, int] = {}
+        self.lengths: dict[str, dict[str, int]] = {}
         self._calls, self._keepers, self._expected = Calls(), keepers, expected
 
     def saw(self, module: nn.Module, given: dict[str, Any], output: Tensor, weights: Tensor | None) -> None:
@@ -39,7 +40,8 @@ class Eye:
         visit = self._calls.visit(module, given, output, weights)
         address = self.places.address(module, visit.query.shape[1])
         site = self.places.sites[address]
-        self.sizes |= {site.keys: visit.key.shape[2], site.queries: visit.query.shape[2]}
+        here = {site.keys: visit.key.shape[2], site.queries: visit.query.shape[2]}
+        self.lengths[address], self.sizes = here, self.sizes | here
         self._expected[address] = visit.query.shape[2]  # the whole text in one run
         for keeper, each in zip(self._keepers, rows(visit), strict=True):
             keeper(address, each)
@@ -65,8 +67,8 @@ def record(
         Failure: `trace_check`: what was recorded is not what the model computes; `foreign_failed`: the model broke off;
             `memory_short`: what is to be kept will not fit.
         BadInput: `foreign_bypass`, `foreign_blind`: a family that hides its attention, or has none;
-            `foreign_argument`, `foreign_mask`: one that attends in a way not known here; `keep_unknown`, `head_absent`,
-            `no_site`.
+            `foreign_argument`, `foreign_mask`, `foreign_stacks`: one that attends in a way not known here;
+            `keep_unknown`, `head_absent`, `no_site`.
     """
     kept, choice, expected = steps_of(keep), choice or Choice(), dict[str, int]()
     _refuse_unless_it_fits(foreign, reading, kept, choice)
@@ -78,9 +80,9 @@ def record(
         return eager_weights(foreign, reading, kept, choice)
     far = apart(came, _unwatched(foreign, reading, plain=eye.plain)) if check == "full" else 0.0
     sites, heads = chosen(eye.places.ordered(), choice), None if choice.heads is None else tuple(sorted(choice.heads))
-    who = (foreign.name, foreign.fingerprint)
+    who, sizes = (foreign.name, foreign.fingerprint), _agreed(foreign, sites, eye.lengths)
     return [
-        Trace(*who, sides(given, sites, eye.sizes), sites, each.tensors, each.checked(far), each.recipes, heads)
+        Trace(*who, sides(given, sites, sizes), sites, each.tensors, each.checked(far), each.recipes, heads)
         for each, given in zip(keepers, reading.sequences, strict=True)
     ]
 
@@ -119,6 +121,21 @@ def _unwatched(foreign: Foreign, reading: Reading, *, plain: bool) -> Tensor | N
     exact = foreign.model.dtype == torch.float32
     with switched(foreign.model, eager if plain and not exact else unchanged):
         return said(run(foreign, reading.inputs))
+
+
+def _agreed(foreign: Foreign, sites: Sequence[Site], lengths: Mapping[str, Mapping[str, int]]) -> dict[str, int]:
+    """How long each sequence is.
+
+    Raises:
+        BadInput: `foreign_stacks`: places read different things under one name, such as images and text.
+    """
+    found: dict[str, int] = {}
+    for site in sites:
+        for name, length in lengths[site.address].items():
+            if found.setdefault(name, length) != length:
+                modules = ", ".join(f"{each.layer} ({each.module})" for each in sites)
+                raise BadInput("foreign_stacks", name=foreign.name, one=found[name], other=length, sites=modules)
+    return found
 
 
 def chosen(met: Sequence[Site], choice: Choice) -> tuple[Site, ...]:

@@ -1,7 +1,8 @@
 """A foreign model and its run: what it is given, and what it says."""
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,8 +43,15 @@ def run(foreign: Foreign, inputs: Mapping[str, Any], **more: Any) -> Any:
     if "use_cache" in known:
         more = {"use_cache": False, **more}
     placed = {name: each.to(model.device) if isinstance(each, Tensor) else each for name, each in inputs.items()}
-    try:
+    with told(foreign):
         return model(**placed, **more, return_dict=True)
+
+
+@contextmanager
+def told(foreign: Foreign) -> Iterator[None]:
+    """What a model says when it breaks off, as one clear `Failure`."""
+    try:
+        yield
     except RegardError:
         raise
     except (RuntimeError, ValueError, IndexError, TypeError, KeyError, AttributeError, ImportError) as error:

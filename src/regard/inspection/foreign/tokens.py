@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from regard.core.errors import BadInput
+from regard.inspection.foreign.run import first_line
 from regard.inspection.trace import Sequence as Side
 from regard.text.words import word_groups
 
@@ -29,9 +31,19 @@ _OWN = ("input_ids", "attention_mask")
 
 
 def cut(tokenizer: Any, text: str, *, target: bool = False) -> Tokens:
-    """A text in tokens, with those that the model begins and ends texts with."""
+    """A text in tokens, with those that the model begins and ends texts with.
+
+    Raises:
+        BadInput: `tokenizer_broken`: its rules break off on this text.
+    """
     fast = tokenizer.is_fast
-    found = tokenizer(**{"text_target" if target else "text": text}, return_offsets_mapping=fast, verbose=False)
+    asked = {"text_target" if target else "text": text, "return_offsets_mapping": fast, "verbose": False}
+    try:
+        found = tokenizer(**asked)
+    except BaseException as error:  # the engine's panics are no Exceptions
+        if isinstance(error, KeyboardInterrupt | SystemExit):
+            raise
+        raise BadInput("tokenizer_broken", path=str(tokenizer.name_or_path), reason=first_line(error)) from error
     ids = list(found["input_ids"])
     names = [] if fast else tokenizer.convert_ids_to_tokens(ids)
     spans = [tuple(pair) for pair in found["offset_mapping"]] if fast else _found(names, text)
