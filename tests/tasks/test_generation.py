@@ -35,6 +35,9 @@ class Letters:
     def lacking(self, text: str) -> tuple[str, ...]:
         return tuple(dict.fromkeys(sign for sign in text if sign not in LETTERS))
 
+    def kinds(self, ids: list[int]) -> list[str]:
+        return ["special" if i in self.ends else "text" for i in ids]
+
     def tokens(self, ids: list[int]) -> list[str]:
         return [(LETTERS + "$?^")[i] for i in ids]
 

@@ -5,6 +5,7 @@ import pytest
 import torch
 from test_generation import Letters
 
+import regard
 from regard.core.errors import BadInput, Failure
 from regard.inspection.following import Followed
 from regard.inspection.keeping import Choice
@@ -138,3 +139,17 @@ def test_nothing_to_translate() -> None:
     with pytest.raises(BadInput) as caught:
         translate(Translator(Loaded(translator(), tokenizer(), "toy", "f")), " ")
     assert caught.value.code == "text_empty"
+
+
+def test_by_the_one_door() -> None:
+    """`regard.record(…, write=…)` of models of ours; of several texts it is refused."""
+    made = regard.record("tiny-gpt", "Once upon a time", write={"max_tokens": 7})
+    alone = regard.load("tiny-gpt").generate("Once upon a time", max_tokens=7, greedy=True)
+    assert made.sequences["read"].text.startswith("Once upon a time")
+    assert made.sequences["read"].ids[-6:] == tuple(alone.ids[:-1])
+    searched = regard.record("en-fr", "The black cat.", write={"beam": 3})
+    assert searched.sequences["target"].text == regard.load("en-fr").translate("The black cat.", beam=3).translation
+    for refused in ({"text": ["a", "b"]}, {"text": "a", "target": "b"}):
+        with pytest.raises(BadInput) as caught:
+            regard.record("en-fr", **refused, write={"beam": 3})
+        assert caught.value.code == "write_alone"

@@ -29,6 +29,9 @@ def record(
     part: Annotated[list[str] | None, typer.Option(metavar="|".join(PARTS), show_default=False)] = None,
     layer: Numbers = None,
     head: Numbers = None,
+    max_tokens: Annotated[int | None, typer.Option(min=1, metavar="N", show_default=False)] = None,
+    beam: Annotated[int | None, typer.Option(min=1, metavar="N", show_default=False)] = None,
+    seed: Annotated[int | None, typer.Option(min=0, metavar="N", show_default=False)] = None,
     form: Annotated[str, typer.Option("--format", metavar="|".join(FORMS))] = FORMS[0],
     text: Annotated[bool, typer.Option("--text")] = False,
     encoding: Annotated[str, typer.Option(metavar="NAME")] = "utf-8",
@@ -43,9 +46,15 @@ def record(
 
     read = whole(what, source, as_text=text, encoding=encoding)
     kept = [each.strip() for each in keep.split(",")]
-    chosen: dict[str, Any] = {"parts": part, "layers": layer, "heads": head}
+    chosen: dict[str, Any] = {"parts": part, "layers": layer, "heads": head, "write": _manner(max_tokens, beam, seed)}
     with waiting() as tell:
         made = filed(output, model, read, target=target, keep=kept, check=check, tell=tell, **chosen)
     if note := made.unknown():
         print(note, file=sys.stderr)
     print(json.dumps(made.json(), ensure_ascii=False, allow_nan=False) if form == "json" else made.text())
+
+
+def _manner(max_tokens: int | None, beam: int | None, seed: int | None) -> dict[str, Any] | None:
+    """How the model writes while it is recorded; None where it only reads."""
+    asked = {"max_tokens": max_tokens, "beam": beam, "seed": seed}
+    return {name: value for name, value in asked.items() if value is not None} or None

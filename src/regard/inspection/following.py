@@ -39,11 +39,6 @@ class Followed(nn.Module):
         self.model, self.config = model, getattr(model, "config", None)
         self._steps: list[tuple[Tensor, Tensor]] = []
 
-    @property
-    def steps(self) -> int:
-        """How many steps were made."""
-        return len(self._steps)
-
     def start(self, source: Tensor, real: Tensor | None = None) -> Trail:
         """As the model's."""
         nothing = torch.empty(len(source), 0, dtype=torch.long, device=source.device)

@@ -92,17 +92,15 @@ class Keeper:
         if waiting.queries == self._expected.get(address):
             self._take(address, self._waiting.pop(address).text())
 
-    def finish(self, rows: Sequence[int] = (), steps: int = 0) -> None:
+    def finish(self, rows: Sequence[int] | None = None) -> None:
         """Take what waits, stitched.
 
         Args:
-            rows: in which row of the batch each step's visit is read (the ancestry of a beam); visits before the
-                first step (of a prompt) are read in row 0, and those after the last row (of other beams) are not read.
-            steps: how many steps were made.
+            rows: in which row of the batch each visit is read (the ancestry of a beam); later ones, of other beams, are
+                not read. None: all, in the first row.
         """
         for address, waiting in self._waiting.items():
-            before = max(0, len(waiting.visits) - steps)
-            self._take(address, waiting.text([*[0] * before, *rows]))
+            self._take(address, waiting.text(rows))
         self._waiting = {}
 
     def checked(self, more: float = 0.0) -> Check:

@@ -1,6 +1,6 @@
 """What a model attends to on a text, as a file: recorded, written, and what a person is told of it."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -58,6 +58,7 @@ def filed(
     parts: Collection[str] | None = None,
     layers: Collection[int] | None = None,
     heads: Collection[int] | None = None,
+    write: Mapping[str, Any] | None = None,
     tell: Callable[[str], None] = lambda what: None,
 ) -> Filed:
     """Record what `model` attends to on `text` into a file; the choices are those of `regard.record`.
@@ -77,7 +78,7 @@ def filed(
     opened(model)
     tell(say("cli.recording", name=model))
     chosen: dict[str, Any] = {"parts": parts or None, "layers": layers or None, "heads": heads or None}
-    trace: Trace = record(model, text, target=target, keep=tuple(keep), check=check, **chosen)
+    trace: Trace = record(model, text, target=target, keep=tuple(keep), check=check, write=write, **chosen)
     if not trace.sites:
         raise BadInput("no_attention", name=trace.model)
     tell(say("cli.writing", path=path))

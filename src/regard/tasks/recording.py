@@ -12,6 +12,7 @@ from regard.inspection.trace import READ, SOURCE, TARGET, Trace
 from regard.models import catalogue, folder
 from regard.models.forms import FORMS
 from regard.models.gpt import Gpt
+from regard.tasks import writing
 from regard.tasks.generation import Generator
 from regard.tasks.reading import text_side
 from regard.tasks.translation import Translator, given_side
@@ -36,6 +37,7 @@ def record(
     layers: Collection[int] | None = None,
     heads: Collection[int] | None = None,
     tokenizer: Any = None,
+    write: Mapping[str, Any] | None = None,
 ) -> Any:
     """What a model attends to on a text.
 
@@ -49,6 +51,9 @@ def record(
         check: `rows`, or `full`: every row, and what the model says when nobody watches.
         parts, layers, heads: which of them, such as `parts=["cross"]`; None for all.
         tokenizer: of a `PreTrainedModel`.
+        write: let the model write after the text (of a translator: translate it), and record it while it does, with its
+            cache and its beams, in one trace over all that it read: `{"max_tokens": 20, "greedy": True}`, or what else
+            `Generator.generate` and `Translator.translate` know.
 
     Returns:
         A `Trace`; of several texts, or of ready inputs with several rows, a list of them.
@@ -64,6 +69,8 @@ def record(
     """
     opened = _opened(model, tokenizer)
     how: dict[str, Any] = {"keep": keep, "check": check, "choice": Choice(parts, layers, heads)}
+    if write is not None:
+        return writing.recorded(opened, text, target, how, write)
     if not isinstance(opened, Translator | Generator):
         return _foreign(opened, text, target, how)
     if isinstance(text, Mapping):

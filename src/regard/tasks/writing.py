@@ -58,9 +58,11 @@ class _Recording:
         self._keeper = Keeper(steps_of(kept.keep), kept.check, kept.choice)
         self.tap = Watcher(self._keeper)
 
-    def trace(self, of: Generator | Translator, read: Sequence[int], sequences: Mapping[str, Side]) -> Trace:
-        """The trace of the line whose steps read these ids."""
-        self._keeper.finish(self.model.rows_of(read), self.model.steps)
+    def trace(
+        self, of: Generator | Translator, read: Sequence[int], sequences: Mapping[str, Side], *, prompted: bool = False
+    ) -> Trace:
+        """The trace of the line whose steps read these ids, after a prompt that was read at once, in row 0."""
+        self._keeper.finish([*[0] * prompted, *self.model.rows_of(read)])
         choice = self.kept.choice
         sites = tuple(site for site in of.model.sites if choice.takes(site.address))
         heads = None if choice.heads is None else tuple(sorted(choice.heads))
@@ -84,7 +86,8 @@ def write(generator: Generator, prompt: str, kept: Kept | None = None, **how: Un
     with torch.inference_mode(), tapped(recording.tap):
         found = continued(speaker, [read.ids], plan)[0][0]
     ids = [*read.ids, *found.ids[:-1]]
-    trace = recording.trace(generator, ids[len(read.ids) - 1 :], {READ: prose_side(ids, tokenizer)})
+    sequences, prompted = {READ: prose_side(ids, tokenizer)}, len(read.ids) > 1
+    trace = recording.trace(generator, ids[len(read.ids) - 1 :], sequences, prompted=prompted)
     return Written(generator.made(read, found, asked, plan), trace)
 
 
@@ -108,6 +111,50 @@ def translate(translator: Translator, text: str, kept: Kept | None = None, **how
     source = given_side(tidy(line), found.source)
     target = written_side(found.outputs[0].text, found.outputs[0].ids, translator.tokenizer)
     return recording.trace(translator, (START, *target.ids[:-1]), teacher_forced(source, target, START))
+
+
+def recorded(model: Any, text: Any, target: Any, how: Mapping[str, Any], manner: Mapping[str, Any]) -> Trace:
+    """The trace of any model while it writes after one text, or translates it.
+
+    Args:
+        how: `keep`, `check`, `choice`.
+        manner: as `Generator.generate` or `Translator.translate` has it.
+
+    Raises:
+        BadInput: `write_alone`: several texts, or a target; what it writes is its own.
+    """
+    if not isinstance(text, str) or target is not None:
+        raise BadInput("write_alone")
+    if isinstance(model, Translator):
+        return translate(model, text, Kept(**how), **manner)
+    if isinstance(model, Generator):
+        return write(model, text, Kept(**how), **_greedy(manner)).trace
+    from regard.inspection.foreign import writing
+    from regard.inspection.foreign.reading import of_prompt
+
+    with torch.random.fork_rng():
+        torch.manual_seed(manner.get("seed", 0))
+        return writing.write(model, of_prompt(model, typed(text).text), manner=_theirs(manner), **how)
+
+
+def _greedy(manner: Mapping[str, Any]) -> dict[str, Any]:
+    """The likeliest token, where nothing else was asked for."""
+    return dict(manner) if {"beam", *_DRAWS} & manner.keys() else {"greedy": True, **manner}
+
+
+_DRAWS = ("temperature", "top_k", "top_p", "min_p", "seed")
+
+
+def _theirs(manner: Mapping[str, Any]) -> dict[str, Any]:
+    """A manner of ours in the words of `transformers`.
+
+    Raises:
+        BadInput: one breaks its rule.
+    """
+    manners(**manner)
+    names = {"max_tokens": "max_new_tokens", "beam": "num_beams"}
+    kept = {names.get(name, name): value for name, value in manner.items() if name not in ("greedy", "seed")}
+    return {"do_sample": any(name in manner for name in _DRAWS), **kept}
 
 
 def prose_side(ids: Sequence[int], tokenizer: Any) -> Side:
