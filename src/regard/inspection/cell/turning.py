@@ -33,13 +33,19 @@ class Turn:
         turned[..., self.second] = a * self.sin + b * self.cos
         return turned
 
+    def of(self, pairs: Tensor) -> "Turn":
+        """Only these pairs (bool)."""
+        return Turn(self.first[pairs], self.second[pairs], self.cos[:, pairs], self.sin[:, pairs])
+
 
 def turning(before: Tensor, after: Tensor) -> Turn | None:
     """The rotation between (heads, n, d) and (heads, n, d), the same in all heads; None where it is none."""
     for first, second in _pairings(before, after):
         found = _fitted(before, after, first, second)
         if same(found(before), after):
-            return found
+            moved = (before != after).flatten(0, 1).any(0)
+            turned = moved[first] | moved[second]
+            return found.of(turned) if turned.any() else found
     return None
 
 
