@@ -191,7 +191,10 @@ BREAKS: dict[str, tuple[Callable[[Path], Any], str]] = {
     "layers without end": (lambda path: configured(path, num_hidden_layers=20_000), "weights_layers"),
     "layers below none": (lambda path: configured(path, num_hidden_layers=-1), "weights_layers"),
     "wider": (lambda path: configured(path, hidden_size=25), "foreign_unreadable"),
-    "heads that do not divide": (lambda path: configured(path, num_attention_heads=0), "foreign_unreadable"),
+    "heads that do not divide": (lambda path: configured(path, num_attention_heads=3), "foreign_unreadable"),
+    "no heads": (lambda path: configured(path, num_attention_heads=0), "config_field"),
+    "heads below none": (lambda path: configured(path, num_attention_heads=-1), "config_field"),
+    "wider than all weights": (lambda path: configured(path, intermediate_size=2**20), "config_field"),
     "no such family": (lambda path: configured(path, model_type="nothing"), "foreign_unreadable"),
     "a broken tokenizer": (lambda path: (path / "tokenizer.json").write_text("{}"), "tokenizer_broken"),
 }

@@ -7,6 +7,7 @@ that do not match the config. From the hub only data is fetched, and the folder 
 import hashlib
 import json
 import logging
+import math
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,6 +30,8 @@ _HUB = re.compile(r"[\w.-]+(/[\w.-]+)?")
 _KERNEL = re.compile(r"(attn|attention|experts)_implementation")
 _LAYER = re.compile(r"\.\d+\.")
 _LAYERS = re.compile(r"n_layers?|num_(hidden_|decoder_)?layers|(encoder|decoder)_layers")
+_HEADS = re.compile(r"(\w*_)?heads|n_heads?")
+_SIZES = re.compile(r"(\w*_)?(size|dim|heads)|n_(embd|head|inner)|d_(model|ff|kv|inner)")
 _TABLES = re.compile(r"(position_ids|masked_bias|attn\.bias|inv_freq|attention\.bias)$")
 """What older programs wrote beside the weights, and newer ones compute."""
 
@@ -144,11 +147,16 @@ def _pairs(fields: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _refuse_giants(fields: dict[str, Any], weights: Weights) -> None:
-    """More layers than there are tensors: a config that lies, and would be built at length first."""
+    """Sizes that these weights cannot have: a config that lies, and would be built at length before it is found out."""
     path, tensors = str(weights.folder), len(weights.entries)
+    numbers = sum(math.prod(shape) for _, shape, _ in weights.entries.values())
     for key, value in _pairs(fields):
         if _LAYERS.fullmatch(key) and not (type(value) is int and 0 <= value <= tensors):
             raise BadInput("weights_layers", path=path, n_layers=value, tensors=tensors)
+        if type(value) is int and (
+            (_SIZES.fullmatch(key) and value > numbers) or (_HEADS.fullmatch(key) and value < 1)
+        ):
+            raise BadInput("config_field", path=str(weights.folder / CONFIG), field=key, reason=f"1 … {numbers}")
 
 
 def _model(folder: Path, fields: dict[str, Any], weights: Weights) -> Any:
