@@ -39,7 +39,7 @@ LEVELS = 64
 
 
 def _tiles(picture: Tiles) -> Data:
-    depth = tile_shades(picture.values)
+    depth = tile_shades(picture.values, picture.root)
     return {
         "rows": [visible(name) for name in picture.row_names],
         "columns": [visible(name) for name in picture.column_names],

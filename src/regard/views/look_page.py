@@ -24,7 +24,9 @@ from regard.views.telling import DIGITS, standing
 MODULES = ("regard.js", "weights.js", "look.js")
 """The page's one module, in parts; each imports those before it."""
 
-PER_QUERY = ("entropy", "largest", "first", "itself", "before", "distance")
+PER_QUERY = {"entropy": 3, "first": DIGITS, "itself": DIGITS, "before": DIGITS, "distance": 2}
+"""Statistics of each query and their digits; the largest weight stands among the largest."""
+
 MOST_WEIGHTS = 2**22
 """Where a trace kept weights and no queries and keys, at most so many of them are put into a page."""
 
@@ -100,7 +102,7 @@ def data(page: Page, lang: str) -> dict[str, Any]:
         "opened": page.opened,
         "query": len(heads.queries) - 1 if page.query is None else page.query,
         "layout": page.layout,
-        "digits": DIGITS,
+        "digits": {**PER_QUERY, "largest": DIGITS},
         "recipes": packed[1],
         **packed[0].data(),
         "ramps": {
@@ -119,16 +121,15 @@ def _packed(page: Page) -> tuple[Packed, dict[int, dict[str, Any]]]:
     """The arrays, and of each exact head how its weights are made of them."""
     heads, packed = page.heads, Packed()
     found = heads.statistics
-    for name_ in PER_QUERY:
-        if getattr(found, name_) is not None:
-            packed.steps(name_, getattr(found, name_))
-    packed.steps("received", found.received)
+    for name, digits in PER_QUERY.items():
+        if getattr(found, name) is not None:
+            packed.rounded(name, getattr(found, name), digits)
+    packed.rounded("top_weights", found.top_weights, DIGITS)
+    packed.numbers("top_keys", found.top_keys)
     if heads.block == (1, 1):
         packed.exact("map", found.pooled)
         return packed, {}
-    packed.steps("map", found.pooled)
-    packed.steps("top_weights", found.top_weights)
-    packed.numbers("top_keys", found.top_keys)
+    packed.rounded("map", found.pooled, DIGITS)
     return packed, {at: _recipe(heads, at, packed) for at in _fitting(page)}
 
 

@@ -35,8 +35,9 @@ def overview(heads: Heads, *, side: int, check: str = "", lang: str | None) -> R
         column_names=tuple(map(str, numbers)),
         row_axis=say("views.layer", lang),
         column_axis=say("views.head", lang),
+        root=True,
     )
-    reading = joined([standing(heads, lang), blocks(heads, drawn[0].shape, lang)], lang)
+    reading = joined([standing(heads, lang), blocks(heads, drawn[0].shape, lang), say("views.root_shades", lang)], lang)
     parts = (_listed(heads, lang), tiles)
     return Rows(title=say("views.overview_title", lang), parts=parts, reading=reading, check=check)
 
@@ -55,7 +56,7 @@ def pattern(
     hint = say("views.query_hint", lang, last=len(heads.queries) - 1)
     return Rows(
         title=name(heads.names[at], lang),
-        parts=(Tiles(values=tile, row_axis=axes[0], column_axis=axes[1]), received(heads, at, lang)),
+        parts=(Tiles(values=tile, row_axis=axes[0], column_axis=axes[1], root=True), received(heads, at, lang)),
         reading=joined([on_average(heads, at, lang), blocks(heads, drawn.shape, lang), hint], lang),
         check=check,
     )

@@ -56,6 +56,7 @@ class Tiles(Picture):
         values: (rows, columns, queries, keys) floats, all shaded on one scale; NaN where there is nothing.
         row_names, column_names: one label a row and a column of tiles.
         row_axis, column_axis: what rows and columns of tiles are.
+        root: shade by the square root of the value, so that small weights are seen.
     """
 
     values: np.ndarray = field(default_factory=lambda: np.zeros((0, 0, 0, 0)))
@@ -63,6 +64,7 @@ class Tiles(Picture):
     column_names: tuple[str, ...] = ()
     row_axis: str = ""
     column_axis: str = ""
+    root: bool = False
 
 
 @dataclass(frozen=True)

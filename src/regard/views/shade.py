@@ -54,9 +54,12 @@ def shades(values: np.ndarray) -> np.ndarray:
     return np.where(finite, values / (scale or 1.0), np.nan) if values.size else values
 
 
-def tile_shades(values: np.ndarray) -> np.ndarray:
-    """Shades of tiles (rows, columns, queries, keys): one scale for all of them."""
-    return shades(values.reshape(-1, values.shape[-1])).reshape(values.shape) if values.size else values
+def tile_shades(values: np.ndarray, root: bool = False) -> np.ndarray:
+    """Shades of tiles (rows, columns, queries, keys): one scale for all of them; `root` as in `picture.Tiles`."""
+    if not values.size:
+        return values
+    depth = shades(values.reshape(-1, values.shape[-1])).reshape(values.shape)
+    return np.sign(depth) * np.sqrt(np.abs(depth)) if root else depth
 
 
 def colour(shade: float, ramp: Ramp) -> str:

@@ -6,7 +6,7 @@ from regard.language import say
 from regard.views.heads import Heads
 from regard.views.signs import number, shortened
 
-DIGITS = 3
+DIGITS = 4
 """Digits of a weight after the point: of long texts most weights are small."""
 
 _BEST = {

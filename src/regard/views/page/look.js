@@ -1,5 +1,5 @@
 import { grid, make } from "./regard.js";
-import { isExact, largest, mean, part, pattern, row, statistic, unpacked, wholeMap } from "./weights.js";
+import { column, isExact, largest, mean, part, pattern, row, statistics, unpacked, wholeMap } from "./weights.js";
 
 // A page of heads: all of them as tiles, one of them large, the text with what one token looks at, and every number as
 // a table. Pointing shows, choosing (click, or arrow keys) holds. Tokens enter as text, never as markup.
@@ -7,7 +7,6 @@ import { isExact, largest, mean, part, pattern, row, statistic, unpacked, wholeM
 const DRAWN = 1024; // up to so many tokens a side, an exact head is drawn weight by weight
 const FEW_KEYS = 16; // up to so many keys, tokens are shaded by their weights as they are
 const NUMBERED = 32; // up to so many, as a table of numbers
-const STATISTICS = ["entropy", "largest", "first", "itself", "before", "distance"];
 
 /** Draw the heads of `data` (views/look_page.py) into `el`; resolves when everything is drawn. */
 export async function look(el, data) {
@@ -27,6 +26,7 @@ export async function look(el, data) {
   el.replaceChildren(...parts.map((part) => part.node));
   at.show(state);
   at.dark.addEventListener("change", () => at.show(state));
+  performance.mark("regard-drawn");
 }
 
 /** The form that notebooks know (anywidget). */
@@ -35,12 +35,12 @@ export default { render: ({ model, el }) => void look(el, model.get("data")) };
 // ---------------------------------------------------------------- what is said
 
 const filled = (sentence, facts) => sentence.replace(/\{(\w+)\}/g, (_, name) => facts[name] ?? "");
-const written = (at, value) => value.toFixed(at.look.digits);
+const written = (at, value, name = "largest") => value.toFixed(at.look.digits[name]);
 const headName = (at, head) => filled(at.words.layer_head, { layer: at.look.places[head][0], head: at.look.places[head][1] });
 const tokenName = (at, side, number) => filled(at.words.token_at, { token: at.look[side][number], at: number });
 
 function headSaid(at, head) {
-  const facts = Object.fromEntries(STATISTICS.slice(1, 5).filter((name) => name in at.look.arrays).map((name) => [name, mean(at.look, name, head).toFixed(2)]));
+  const facts = Object.fromEntries(statistics(at.look).map((name) => [name, mean(at.look, name, head).toFixed(2)]));
   if (!("distance" in at.look.arrays)) return filled(at.words.head_mean_across, facts);
   return filled(at.words.head_mean, { ...facts, distance: mean(at.look, "distance", head).toFixed(1) });
 }
@@ -294,14 +294,13 @@ function token(at) {
   const [said, facts] = [make("output", { class: "reading" }), make("dl", { class: "facts" })];
   const body = make("tbody");
   const table = make("table", { class: "largest" }, make("caption", {}, words.page_largest), body);
-  const named = STATISTICS.filter((name) => name in look.arrays);
   const update = (change) => {
     if (change.head === undefined && change.query === undefined) return;
     const { head, query } = at.state;
     const pairs = largest(look, head, query);
     said.textContent = tokenSaid(at, pairs);
     body.replaceChildren(...pairs.map(([key, weight]) => keyLine(at, key, weight)));
-    facts.replaceChildren(...named.map((name) => make("div", {}, make("dt", {}, words[`stat_${name}`]), make("dd", {}, written(at, statistic(look, name, head, query))))));
+    facts.replaceChildren(...statistics(look).map((name) => make("div", {}, make("dt", {}, words[`stat_${name}`]), make("dd", {}, written(at, column(look, name, head)[query], name)))));
   };
   return { node: make("section", { class: "token-numbers" }, said, make("div", { class: "beside" }, table, facts)), update };
 }
@@ -315,13 +314,12 @@ function keyLine(at, key, weight) {
 // One statistic of every query as bars: pointing shows a query, a click holds it.
 function strip(at) {
   const { look, words } = at;
-  const named = STATISTICS.filter((name) => name in look.arrays);
-  const choice = make("select", { "aria-label": words.page_statistic }, ...named.map((name) => make("option", { value: name }, words[`stat_${name}`])));
+  const choice = make("select", { "aria-label": words.page_statistic }, ...statistics(look).map((name) => make("option", { value: name }, words[`stat_${name}`])));
   const [canvas, range] = [make("canvas", { class: "strip", height: 64, "aria-hidden": "true" }), make("span", { class: "range" })];
   const query = (event) => Math.min(look.queries.length - 1, Math.max(0, Math.floor((event.offsetX / canvas.clientWidth) * look.queries.length)));
   const draw = () => {
-    const values = part(look.arrays[choice.value], at.state.head);
-    range.textContent = `0 … ${written(at, most(values))}`;
+    const values = column(look, choice.value, at.state.head);
+    range.textContent = `0 … ${written(at, most(values), choice.value)}`;
     bars(at, canvas, values);
   };
   choice.addEventListener("change", draw);
@@ -356,14 +354,15 @@ function numbers(at) {
 
 function numberTable(at) {
   const { look, words, state } = at;
-  const named = STATISTICS.filter((name) => name in look.arrays);
+  const named = statistics(look);
+  const columns = named.map((name) => column(look, name, state.head));
   const table = make("table", { class: "table" }, make("caption", {}, headName(at, state.head)));
   const head = [words.number_column, words.query, words.looks_column, ...named.map((name) => words[`stat_${name}`])];
   table.createTHead().insertRow().append(...head.map((name) => make("th", { scope: "col" }, name)));
   const body = table.createTBody();
   look.queries.forEach((name, query) => {
     const looked = largest(look, state.head, query).map(([key, weight]) => `${look.keys[key]} (${key}) ${written(at, weight)}`).join(" · ");
-    const values = named.map((each) => make("td", { class: "number" }, written(at, statistic(look, each, state.head, query))));
+    const values = named.map((name, i) => make("td", { class: "number" }, written(at, columns[i][query], name)));
     body.insertRow().append(make("td", { class: "number" }, query), make("th", { scope: "row" }, name), make("td", {}, looked), ...values);
   });
   return table;

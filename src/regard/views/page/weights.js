@@ -105,17 +105,23 @@ export function largest(look, head, query, count = 8) {
   return order(pairs).slice(0, count);
 }
 
-/** One statistic of one query. */
-export function statistic(look, name, head, query) {
-  const { values, scale } = look.arrays[name];
-  return values[head * look.queries.length + query] * scale;
+/** One statistic of every query of a head. */
+export function column(look, name, head) {
+  if (name !== "largest") return part(look.arrays[name], head);
+  const wide = look.arrays.top_weights.shape[2];
+  return part(look.arrays.top_weights, head).filter((_, at) => at % wide === 0);
+}
+
+/** The names of the statistics that the page has. */
+export function statistics(look) {
+  return ["entropy", "largest", "first", "itself", "before", "distance"].filter((name) => name === "largest" || name in look.arrays);
 }
 
 /** The mean of a statistic over the queries of a head from the second on: the first often sees itself alone. */
 export function mean(look, name, head) {
-  const whole = part(look.arrays[name], head);
-  const column = whole.length > 1 ? whole.subarray(1) : whole;
-  return column.reduce((sum, each) => sum + each, 0) / Math.max(1, column.length);
+  const whole = column(look, name, head);
+  const counted = whole.length > 1 ? whole.subarray(1) : whole;
+  return counted.reduce((sum, each) => sum + each, 0) / Math.max(1, counted.length);
 }
 
 /** What is drawn of a head: [rows, columns, numbers], every weight where all are in the page and at most `most` a side. */

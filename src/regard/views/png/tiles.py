@@ -25,7 +25,7 @@ def tiles(picture: Tiles, fonts: Fonts, width: float) -> Block:
     left = max([measure(name, fonts, SMALL) for name in [*names, axis]]) + 8
     side = min(_LARGEST, max(_LEAST, ((width - left) / columns - _GAP) / keys))
     wide, high = side * keys + _GAP, side * queries + _GAP
-    depth = tile_shades(picture.values)
+    depth = tile_shades(picture.values, picture.root)
 
     def paint(axes: Axes, x: float, y: float) -> None:
         _names(axes, x, y, picture, (left, wide, high), fonts)

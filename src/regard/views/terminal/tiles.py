@@ -19,7 +19,7 @@ GAP = 2
 
 def tiles(picture: Tiles, width: int, colour: bool) -> RenderableType:
     """Rows of tiles under the names of their columns, in as many panels as the width asks for."""
-    depth = tile_shades(picture.values)
+    depth = tile_shades(picture.values, picture.root)
     names = [visible(name) for name in picture.row_names]
     left = max([cell_len(name) for name in names], default=0)
     wide = max([picture.values.shape[-1], *(cell_len(visible(name)) for name in picture.column_names)], default=1)
