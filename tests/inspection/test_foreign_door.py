@@ -178,10 +178,15 @@ def test_what_may_change_weights_is_refused_by_name(more: dict[str, Any], code: 
 
 def test_masks_that_layers_share_are_turned_once(monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[Tensor] = []
-    whole = calls._allowed
-    monkeypatch.setattr(calls, "_allowed", lambda mask, module: made.append(mask) or whole(mask, module))
+    whole = calls.Seen.__init__
+
+    def noted(self: calls.Seen, matrix: Tensor) -> None:
+        made.append(matrix)
+        whole(self, matrix)
+
+    monkeypatch.setattr(calls.Seen, "__init__", noted)
     recorded(foreign.DECODERS["Llama"](), inputs=foreign.padded("left"))
-    assert len(made) == 1
+    assert [len(matrix) for matrix in made] == [3, 1, 1, 1]  # one for the batch, one for each text, for both layers
 
 
 def test_no_such_part_layer_or_head() -> None:

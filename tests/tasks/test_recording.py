@@ -101,6 +101,38 @@ def test_several_texts_are_padded_and_come_out_as_if_alone(made: Path, side: str
             assert np.abs(came[real][:, real] - alone.weights(layer=0, head=3)).max() < 1e-6
 
 
+class Slow(hf.PreTrainedTokenizerFast):
+    """A tokenizer that does not say where its tokens stand."""
+
+    is_fast = False
+
+    def __call__(self, *texts: Any, return_offsets_mapping: bool = False, **more: Any) -> Any:
+        assert not return_offsets_mapping
+        return super().__call__(*texts, **more)
+
+
+def test_a_tokenizer_that_tells_no_places_is_followed(made: Path) -> None:
+    words = tokenizer()
+    slow = Slow(tokenizer_object=words._tokenizer, unk_token="[UNK]", cls_token="[CLS]", sep_token="[SEP]")
+    model, text = hf.BertModel.from_pretrained(made), "the  black cat."
+    told = regard.record(model, text, tokenizer=words).sequences[SOURCE]
+    found = regard.record(model, text, tokenizer=slow).sequences[SOURCE]
+    assert found.tokens == told.tokens
+    assert [text[slice(*span)] for span in found.spans] == [text[slice(*span)] for span in told.spans]
+    assert found.words == told.words
+
+
+def test_a_tokenizer_that_panics_is_refused(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class PanicException(BaseException):
+        pass
+
+    def panic(*_: Any, **__: Any) -> None:
+        raise PanicException("retry-limit-in-match over")
+
+    monkeypatch.setattr(hf.PreTrainedTokenizerFast, "__call__", panic)
+    assert refused(hf.BertModel.from_pretrained(made), tokenizer=tokenizer()).code == "tokenizer_broken"
+
+
 def test_left_padding_of_a_decoder_counts_no_position() -> None:
     torch.manual_seed(5)
     config = hf.GPT2Config(

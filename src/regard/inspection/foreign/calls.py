@@ -48,7 +48,11 @@ class Seen(Mask):
 
     def row(self, at: int) -> "Seen":
         """The mask of one text alone."""
-        return self._rows.setdefault(at, Seen(self.matrix[at : at + 1])) if len(self.matrix) > 1 else self
+        if len(self.matrix) == 1:
+            return self
+        if at not in self._rows:
+            self._rows[at] = Seen(self.matrix[at : at + 1])
+        return self._rows[at]
 
 
 class Calls:
@@ -94,7 +98,7 @@ class Calls:
     def _seen(self, mask: Tensor, module: nn.Module) -> Seen:
         name = (mask.data_ptr(), mask.shape, mask.stride(), mask.dtype)
         if name not in self._masks:  # the tensor is held, so that no other comes to lie in its place
-            self._masks[name] = (mask, Seen(_allowed(mask, module)))
+            self._masks[name] = (mask, Seen(allowed(mask, module)))
         return self._masks[name][1]
 
     def _bias(self, bias: Tensor | None, module: nn.Module, length: int) -> Tensor | None:
@@ -126,7 +130,7 @@ def _scale(given: dict[str, Any]) -> float:
     return float(given["query"].shape[-1] ** -0.5 if scale is None else scale)
 
 
-def _allowed(mask: Tensor, module: nn.Module) -> Tensor:
+def allowed(mask: Tensor, module: nn.Module) -> Tensor:
     """Their mask as ours: bool, True = may see. Theirs is that already, or it is added: 0, and a number beyond all."""
     if mask.ndim != 4:
         raise BadInput("foreign_mask", module=type(module).__name__, came=list(mask.shape))
