@@ -72,6 +72,18 @@ class Block:
         heads, rows, keys = (each.stop - each.start for each in (self.heads, self.rows, self.keys))
         return heads, rows, keys
 
+    def own(self, grid: Grid) -> int:
+        """The column where the first row's query stands."""
+        return self.rows.start + grid.offset - self.keys.start
+
+    def high(self, grid: Grid) -> int:
+        """Rows of a band: those of the pooled map, or all where these are fewer."""
+        return min(grid.high, self.shape[1])
+
+    def named(self, top: int) -> int:
+        """How many top keys there can be."""
+        return min(top, self.shape[2])
+
 
 def spans_of(recipe: Recipe, n_queries: int, n_keys: int) -> Tensor:
     """(queries, 2): what each query may see lies between."""

@@ -1,19 +1,21 @@
 """Exact statistics from queries, keys and the score recipe, block by block: no (queries × keys) is ever held.
 
-The weights of a block stay in the cache while all is taken from them. The log-sum-exp is what the logarithm of a
-query's largest weight lacks of that masked score, and the entropy what Σ w·masked lacks of the log-sum-exp.
+A block of scores stays in the cache while all is taken from it, by a compiled kernel where there is one, else by torch:
+a query's log-sum-exp is what the logarithm of its largest weight lacks of that masked score, its entropy what
+Σ w·masked lacks of the log-sum-exp; the top keys are found through the largest of chunks of keys.
 """
 
-from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import Tensor
 
+from regard.core import compiled
 from regard.core.blocks import Block, Grid, planned, spans_of
-from regard.core.largest import largest
 from regard.core.recipe import Recipe
+from regard.core.reduction import BEFORE, DISTANCE, ENTROPY, FIRST, ITSELF, LOG_SUM_EXP, Reduced, reduced
 from regard.core.statistics import SIZE, TOP, Statistics
-from regard.core.weighing import Given, Made, Weighed
+from regard.core.weighing import Given, Made
 
 
 def statistics(
@@ -37,115 +39,84 @@ def statistics(
     (tensor([[0.0000, 0.6931]]), tensor([[1.5000, 0.5000]]))
     """
     grid = Grid.of(len(query), query.shape[1], key.shape[1], size, top)
-    depth = 1 if recipe.vector is None else len(recipe.vector)
-    gathered = _Gathered(grid, same, top, query.device)
-    if grid.n_keys:
-        gathered.reduce(Made(recipe, query, key, grid), spans_of(recipe, grid.n_queries, grid.n_keys), depth)
-    return gathered.statistics()
+    spans, depth = spans_of(recipe, grid.n_queries, grid.n_keys), 1 if recipe.vector is None else len(recipe.vector)
+    gathered, made = _Gathered(grid, top, query.device), Made(recipe, query, key, grid)
+    kernel = compiled.kernel(query.device, grid.n_heads * grid.n_queries * grid.n_keys)
+    ahead = same and _ahead(spans, grid)
+    for block in planned(grid, spans, depth):
+        how = {"own": block.own(grid), "high": block.high(grid), "top": block.named(top)}
+        if kernel is None:
+            found = reduced(*made(block), **how, chunk=grid.chunk, ahead=ahead)
+        else:
+            seen = spans[block.rows] - block.keys.start
+            sinks = None if recipe.sinks is None else recipe.sinks[block.heads]
+            found = kernel(made.scores(block), seen, sinks, **how)
+        gathered.take(block, found)
+    return gathered.statistics(same=same)
 
 
 def of_weights(weights: Tensor, *, same: bool = True, top: int = TOP, size: int = SIZE) -> Statistics[Tensor]:
     """The statistics of weights that are at hand, (heads, queries, keys): all but `log_sum_exp`."""
-    n_heads, n_queries, n_keys = weights.shape
-    grid = Grid.of(n_heads, n_queries, n_keys, size, top)
-    gathered = _Gathered(grid, same, top, weights.device)
-    if n_keys:
-        gathered.reduce(Given(weights, grid), spans_of(Recipe(), n_queries, n_keys), 1)
-    return gathered.statistics(known=False)
+    grid = Grid.of(*weights.shape, size=size, top=top)
+    gathered, given = _Gathered(grid, top, weights.device), Given(weights, grid)
+    for block in planned(grid, spans_of(Recipe(), grid.n_queries, grid.n_keys)):
+        how = {"own": block.own(grid), "high": block.high(grid), "top": block.named(top)}
+        gathered.take(block, reduced(*given(block), **how, chunk=grid.chunk, ahead=same))
+    return gathered.statistics(same=same, made=False)
+
+
+def _ahead(spans: Tensor, grid: Grid) -> bool:
+    """Whether a query sees what comes after it."""
+    return bool((spans[:, 1] > torch.arange(grid.n_queries) + grid.offset + 1).any())
 
 
 class _Gathered:
     """Where the blocks' results are written."""
 
-    def __init__(self, grid: Grid, same: bool, top: int, device: torch.device) -> None:
-        self._grid, self._same, self._top = grid, same, top
-        heads, queries, keys = grid.n_heads, grid.n_queries, grid.n_keys
+    def __init__(self, grid: Grid, top: int, device: torch.device) -> None:
+        self._grid, queries = grid, grid.n_queries
+        zeros = partial(torch.zeros, device=device)
+        self.queries = zeros(6, grid.n_heads, queries)
+        self.queries[LOG_SUM_EXP] = float("-inf")
+        self.top_weights = zeros(grid.n_heads, queries, top)
+        self.top_keys = zeros(grid.n_heads, queries, top, dtype=torch.int32) - 1
+        self.received = zeros(grid.n_heads, grid.padded)
+        blocks = grid.n_heads, -(-queries // grid.high), grid.padded // grid.wide
+        self.pooled, self.peak = zeros(*blocks), zeros(*blocks)
 
-        def zeros(*shape: int, fill: float = 0.0) -> Tensor:
-            return torch.full((heads, *shape), fill, device=device)
+    def take(self, block: Block, found: Reduced) -> None:
+        """Write the statistics of a block."""
+        wide, high = self._grid.wide, self._grid.high
+        place, keys = (block.heads, block.rows), slice(block.keys.start // wide, block.keys.stop // wide)
+        count = found.top_keys.shape[-1]
+        self.queries[(slice(None), *place)] = found.queries.movedim(-1, 0)
+        if block.keys.start:
+            self.queries[(FIRST, *place)] = 0.0
+        self.top_weights[(*place, slice(count))] = found.top_weights
+        self.top_keys[(*place, slice(count))] = found.top_keys + block.keys.start * (found.top_keys >= 0)
+        self.received[block.heads, block.keys] += found.sums.sum(1)
+        band = block.rows.start // high
+        blocks = (block.heads, slice(band, band + found.sums.shape[1]), keys)
+        self.pooled[blocks] += found.sums.unflatten(-1, (-1, wide)).sum(-1)
+        self.peak[blocks] = torch.maximum(self.peak[blocks], found.peak.unflatten(-1, (-1, wide)).amax(-1))
 
-        self.entropy, self.first, self.received = zeros(queries), zeros(queries), zeros(grid.padded)
-        self.itself, self.before, self.distance = (zeros(queries if same else 0) for _ in range(3))
-        self.top_weights, self.top_keys = zeros(queries, top), zeros(queries, top, fill=-1.0).int()
-        self.pooled, self.peak = (zeros(-(-queries // grid.high), grid.padded // grid.wide) for _ in range(2))
-        self.log_sum_exp = zeros(queries, fill=float("-inf"))
-        self._ahead = False
-
-    def reduce(self, weigh: Callable[[Block], Weighed], spans: Tensor, depth: int) -> None:
-        """Take everything from every block."""
-        own = torch.arange(self._grid.n_queries) + self._grid.offset
-        self._ahead = bool((spans[:, 1] > own + 1).any())
-        for block in planned(self._grid, spans, depth):
-            self._take(block, weigh(block))
-
-    def statistics(self, known: bool = True) -> Statistics[Tensor]:
-        """All of it."""
+    def statistics(self, *, same: bool, made: bool = True) -> Statistics[Tensor]:
+        """All of it; `made`: of queries and keys."""
         high, n_queries = self._grid.high, self._grid.n_queries
         counts = self.pooled.new_full((self.pooled.shape[1], 1), high)
         counts[-1:] -= high * len(counts) - n_queries
         return Statistics(
-            entropy=self.entropy,
-            largest=self.top_weights[..., 0],
-            largest_key=self.top_keys[..., 0],
-            first=self.first,
-            itself=self.itself if self._same else None,
-            before=self.before if self._same else None,
-            distance=self.distance if self._same else None,
+            entropy=self.queries[ENTROPY],
+            largest=self.top_weights[..., 0].contiguous(),
+            largest_key=self.top_keys[..., 0].contiguous(),
+            first=self.queries[FIRST],
+            itself=self.queries[ITSELF] if same else None,
+            before=self.queries[BEFORE] if same else None,
+            distance=self.queries[DISTANCE] if same else None,
             top_weights=self.top_weights,
             top_keys=self.top_keys,
-            received=self.received[:, : self._grid.n_keys],
+            received=self.received[:, : self._grid.n_keys].contiguous(),
             pooled=self.pooled / counts,
             peak=self.peak,
-            log_sum_exp=self.log_sum_exp if known else None,
+            log_sum_exp=self.queries[LOG_SUM_EXP] if made else None,
         )
-
-    def _take(self, block: Block, weighed: Weighed) -> None:
-        weights, masked = weighed
-        place, total = (block.heads, block.rows), weights.sum(-1)
-        self._name(block, weights)
-        self._pool(block, weights)
-        if block.keys.start == 0:
-            self.first[place] = weights[..., 0]
-        if self._same:
-            self._near(block, weights, total)
-        best = self.top_keys[block.heads, block.rows, :1].long()
-        at_best = masked.gather(-1, (best - block.keys.start).clamp(min=0)).squeeze(-1)
-        log_sum_exp = (at_best - self.top_weights[block.heads, block.rows, 0].log()).where(total > 0, 0.0)
-        self.log_sum_exp[place] = log_sum_exp.where(total > 0, float("-inf"))
-        self.entropy[place] = log_sum_exp * total - torch.mul(weights, masked, out=masked).sum(-1)
-
-    def _name(self, block: Block, weights: Tensor) -> None:
-        """The top keys."""
-        count = min(self._top, weights.shape[-1])
-        values, keys = largest(weights.view(-1, weights.shape[-1]), count, self._grid.chunk)
-        keys = (keys + block.keys.start).where(values > 0, -1).int()
-        self.top_weights[block.heads, block.rows, :count] = values.view(*block.shape[:2], count)
-        self.top_keys[block.heads, block.rows, :count] = keys.view(*block.shape[:2], count)
-
-    def _pool(self, block: Block, weights: Tensor) -> None:
-        """Both maps and what each key received: over the rows first, then over the keys of a few bands."""
-        high, wide = self._grid.high, self._grid.wide
-        bands = weights.unflatten(1, (-1, min(high, block.shape[1])))
-        sums = bands.sum(2)
-        self.received[block.heads, block.keys] += sums.sum(1)
-        rows = slice(block.rows.start // high, block.rows.start // high + bands.shape[1])
-        place = (block.heads, rows, slice(block.keys.start // wide, block.keys.stop // wide))
-        self.pooled[place] += sums.unflatten(-1, (-1, wide)).sum(-1)
-        self.peak[place] = torch.maximum(self.peak[place], bands.amax(2).unflatten(-1, (-1, wide)).amax(-1))
-
-    def _near(self, block: Block, weights: Tensor, total: Tensor) -> None:
-        """Weight on the query itself and on the one before, and the mean distance, counted from the first row."""
-        heads, rows, keys = block.shape
-        place, base = (block.heads, block.rows), block.rows.start + self._grid.offset
-        here = torch.arange(rows, device=weights.device)
-        own = here + base - block.keys.start
-        for found, at in ((self.itself, own), (self.before, own - 1)):
-            inside = (at >= 0) & (at < keys)
-            found[place] = weights[:, here, at.clamp(0, keys - 1)].where(inside, 0.0)
-        steps = torch.arange(keys, device=weights.device, dtype=torch.float32) + (block.keys.start - base)
-        found = here * total - (weights.view(-1, keys) @ steps).view(heads, rows)
-        if self._ahead:  # what is further on was counted with the wrong sign
-            at = max(0, base - block.keys.start)
-            further = (steps[at:] - here.unsqueeze(-1)).clamp(min=0)
-            found += 2 * torch.einsum("hrk,rk->hr", weights[..., at:], further)
-        self.distance[place] = found.clamp(min=0)

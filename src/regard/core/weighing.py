@@ -71,8 +71,12 @@ class Made:
             room = self._rooms[name] = self._query.new_empty(heads * rows * keys, dtype=torch.float32)
         return room[: heads * rows * keys].view(heads, rows, keys)
 
+    def scores(self, block: Block) -> Tensor:
+        """Those of a block, scaled, capped and with their bias; `HIDDEN` where a matrix says so, all others open."""
+        scaled, visible = self._scaled(block), self._recipe.visible
+        return scaled if visible is None or visible.dtype != torch.bool else self._hide(scaled, block)
+
     def _scaled(self, block: Block) -> Tensor:
-        """Scores, scaled, capped and with their bias."""
         query, recipe = self._query[block.heads, block.rows].float(), self._recipe
         key = self._keys(block.heads)[..., block.keys]
         if recipe.vector is None:
