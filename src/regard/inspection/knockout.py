@@ -55,7 +55,7 @@ class Knife(Observer):
     """
 
     def __init__(self, knockouts: Sequence[Knockout], n_heads: dict[str, int], how: How = "renormalised") -> None:
-        self._knockouts, self._n_heads, self._how = knockouts, n_heads, how
+        self._knockouts, self._n_heads, self.how = knockouts, n_heads, how
         self._edges = {address: _at_place(knockouts, address, Edge) for address in n_heads}
         self._outputs = {address: _at_place(knockouts, address, Output) for address in n_heads}
         self._watcher = Watcher(self._zero)
@@ -64,16 +64,16 @@ class Knife(Observer):
     def scored(self, address: str, scorer: Scorer, bias: Bias | Tensor | None, mask: Mask | None) -> Mask | None:
         """The mask without the edges that are cut."""
         self._watcher.scored(address, scorer, bias, mask)
-        cut = any(self._edges[address]) and self._how == "renormalised"
+        cut = self.cuts(address) and self.how == "renormalised"
         return together(mask, _Uncut(self, address)) if cut else mask
 
     def __call__(self, address: str, step: str, tensor: Tensor) -> Tensor:
         """The tensor that goes on."""
-        if step in ("query", "key", "value", "context") and any(self._edges.get(address, [])) and self._how == "zeroed":
+        if step in ("query", "key", "value", "context") and self.cuts(address) and self.how == "zeroed":
             self._gone = torch.zeros(())
             self._watcher(address, step, tensor)
             tensor = tensor - self._gone.view_as(tensor) if step == "context" else tensor
-        return self._replaced(address, tensor) if step == "context" else tensor
+        return self.replaced(address, tensor) if step == "context" else tensor
 
     def allowed(self, address: str, queries: int, keys: int, device: torch.device | str | None = None) -> Tensor:
         """Which edges are left: (batch, heads, queries, keys), or (batch, queries, keys) where heads have no axis."""
@@ -85,17 +85,25 @@ class Knife(Observer):
                 left[row, _at(edge.head), _at(edge.query, first), _at(edge.key)] = False
         return (left if n_heads else left[:, 0]).to(device)
 
+    def cuts(self, address: str) -> bool:
+        """Whether any edge of a place is cut."""
+        return any(self._edges.get(address, []))
+
     def _zero(self, address: str, visit: Visit) -> None:
-        """What the cut edges gave to the context, to be taken away again."""
+        self._gone = self.given_by(address, visit)
+
+    def given_by(self, address: str, visit: Visit) -> Tensor:
+        """What the cut edges gave to the context, to be taken away again: (batch, heads, queries, d_value)."""
         left = self.allowed(address, visit.query.shape[-2], visit.key.shape[-2], visit.query.device)
         gone = []
         for row, kept in enumerate(left if left.ndim == 4 else left[:, None]):
             text = visit.row(row)
             weights = text.steps()["weights"].masked_fill(kept, 0.0)
             gone.append(weights @ shared(text.value, len(weights)))
-        self._gone = torch.stack(gone)
+        return torch.stack(gone)
 
-    def _replaced(self, address: str, context: Tensor) -> Tensor:
+    def replaced(self, address: str, context: Tensor) -> Tensor:
+        """The context with what heads hand on replaced."""
         if not any(self._outputs.get(address, [])):
             return context
         context = context.clone()

@@ -36,6 +36,9 @@ class Subject(Protocol):
     def logits(self, knockouts: Sequence[Knockout], how: How = "renormalised") -> Tensor:
         """What it says under each of these knockouts, (knockouts, places, vocab_size)."""
 
+    def visits(self) -> dict[str, Visit]:
+        """Its attentions, by address."""
+
     def graded(self, gain: Any) -> tuple[dict[str, Visit], dict[str, Tensor]]:
         """Its attentions, and the gradient of `gain(logits)` with respect to the context of each, (1, heads, …)."""
 

@@ -1,7 +1,7 @@
 """What an edge, a head, a layer or a word does to what a model says: for the command line, Python and the docs."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,20 +11,13 @@ from regard.core.errors import BadInput
 from regard.core.protocols import Site
 from regard.inspection.evidence import Effect, Evidence, Target, effects, evidence, likeliest
 from regard.inspection.knockout import Edge, How, Knockout
-from regard.inspection.record import teacher_forced
 from regard.inspection.subject import Own, Resumed, Subject
-from regard.inspection.trace import READ, SOURCE, TARGET
+from regard.inspection.trace import READ, SOURCE
 from regard.inspection.trace import Sequence as Side
 from regard.models.gpt import Gpt
-from regard.tasks.generation import Generator
-from regard.tasks.reading import alone, shown, text_side
+from regard.tasks.reading import shown
 from regard.tasks.recording import opened
-from regard.tasks.translation import Translator, given_side
-from regard.tasks.writing import prose_side
-from regard.text.doctor import tidy
-from regard.text.lines import typed
-from regard.text.tokenizers import START
-from regard.text.words import word_groups
+from regard.tasks.subjects import subject_of, tokens_of
 from regard.views.evidence import Cut
 from regard.views.evidence import evidence as drawn
 from regard.views.picture import Rows
@@ -79,7 +72,7 @@ class Told:
     """
 
     name: str
-    subject: Own
+    subject: Subject
     target: tuple[str, ...]
     found: Evidence
     kind: str
@@ -156,7 +149,7 @@ def tell(
     """What counts for what a model says after, or of, a text.
 
     Args:
-        model: a bundled name, a model folder or run, or what `load` gives.
+        model: as `regard.record` takes it.
         target: the text whose log-probability counts: a continuation or a translation; None for the model's own next
             token, or its own translation.
         kind: what is cut one by one: of `KINDS`. Edges are ranked by gradients first, and `most` of them cut.
@@ -166,60 +159,17 @@ def tell(
     Raises:
         BadInput: an empty text, one too long, a model without attention, an edge that is not there.
     """
-    of = opened(str(model)) if not isinstance(model, Translator | Generator) else model
-    subject, wanted = _subject(of, text, target)
+    of = opened(model)
+    subject, wanted = subject_of(of, text, target)
     if not subject.sites:
         raise BadInput("no_attention", name=of.name)
     found = _found(subject, wanted, kind if one is None else "edges", most, how, one)
-    said = alone(found.target.ids, of.tokenizer)
-    return Told(of.name, subject, said, found, kind if one is None else "one", how)
+    return Told(of.name, subject, tokens_of(of, found.target.ids), found, kind if one is None else "one", how)
 
 
-def _subject(of: Translator | Generator, text: str, target: str | None) -> tuple[Own, Target | None]:
-    """The model on its text, asked where the target is said."""
-    text = typed(text).text
-    if isinstance(of, Translator):
-        sides = _pair(of, text, target)
-        return Own(of.model, sides, range(len(sides[TARGET].ids))), Target(sides[TARGET].ids)
-    prompt = text_side(text, of.tokenizer)
-    if not text.strip():
-        raise BadInput("look_empty")
-    continuation = [] if target is None else list(of.tokenizer.encode(typed(target).text).ids)
-    whole = _longer(prompt, continuation[:-1], of.tokenizer)
-    longest = of.model.config.max_len
-    if len(whole.ids) > longest:
-        raise BadInput("look_too_long", tokens=len(whole.ids), name=of.name, longest=longest)
-    asked = range(len(prompt.ids) - 1, len(whole.ids))
-    return Own(of.model, {READ: whole}, asked), Target(tuple(continuation)) if continuation else None
-
-
-def _longer(prompt: Side, more: Sequence[int], tokenizer: Any) -> Side:
-    """The prompt with the tokens of its continuation that are read; the last is only said."""
-    if not more:
-        return prompt
-    said = prose_side(list(more), tokenizer)
-    end, text = len(prompt.text), prompt.text + said.text
-    spans = (*prompt.spans, *((end + first, end + last) for first, last in said.spans))
-    kinds = (*prompt.kinds, *said.kinds) if prompt.kinds else ()
-    words = tuple(word_groups(text, spans).tolist())
-    return Side(text, (*prompt.tokens, *said.tokens), (*prompt.ids, *more), words, spans, kinds)
-
-
-def _pair(of: Translator, text: str, target: str | None) -> dict[str, Side]:
-    if target is None:
-        trace = of.translate(text).trace
-        if trace is None:
-            raise BadInput("look_empty")
-        return dict(trace.sequences)
-    read, written = (given_side(each, of.tokenizer.encode(each)) for each in (tidy(text), tidy(typed(target).text)))
-    if min(len(read.ids), len(written.ids)) < 2:
-        raise BadInput("text_empty")
-    return teacher_forced(read, written, START)
-
-
-def _found(subject: Own, target: Target | None, kind: str, most: int, how: How, one: One | None) -> Evidence:
+def _found(subject: Subject, target: Target | None, kind: str, most: int, how: How, one: One | None) -> Evidence:
     if one is None and kind == "edges":
-        runs = Resumed(subject) if isinstance(subject.model, Gpt) else None
+        runs = Resumed(subject) if isinstance(subject, Own) and isinstance(subject.model, Gpt) else None
         return evidence(subject, target, most=most, how=how, runs=runs)
     base = subject.logits([[]])[0]
     target = target or likeliest(base)
@@ -229,7 +179,7 @@ def _found(subject: Own, target: Target | None, kind: str, most: int, how: How, 
     return Evidence(target, float(target.log_prob(base)), tuple(told[:most]), float("nan"), float("nan"))
 
 
-def _weighed(subject: Own, effect: Effect) -> Effect:
+def _weighed(subject: Subject, effect: Effect) -> Effect:
     """With its weight, where one edge of one head was cut."""
     edge = effect.knockout[0]
     alone = len(effect.knockout) == 1 and isinstance(edge, Edge) and edge.query is not None and edge.key is not None

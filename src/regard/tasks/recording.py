@@ -1,11 +1,13 @@
 """`regard.record`: what any model attends to on a text, ours or one of `transformers`. One door for every face."""
 
+import os
 from collections.abc import Collection, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from regard.core.errors import BadInput
+from regard.core.files import MANIFEST
 from regard.inspection import record as own
 from regard.inspection.keeping import Checking, Choice
 from regard.inspection.trace import READ, SOURCE, TARGET, Trace
@@ -21,9 +23,6 @@ from regard.text.lines import typed
 from regard.text.tokenizers import START
 
 Text = str | Sequence[str] | Mapping[str, Any]
-
-_THEIRS = {"model_type_unknown", "config_field", "tokenizer_absent", "tokenizer_broken"}
-"""Why a folder of a family that we know is read by `transformers` all the same."""
 
 
 def record(
@@ -67,40 +66,41 @@ def record(
     >>> trace.weights(layer=0, head=0).sum(axis=1).round(3).tolist()[:2]
     [1.0, 1.0]
     """
-    opened = _opened(model, tokenizer)
+    of = opened(model, tokenizer)
     how: dict[str, Any] = {"keep": keep, "check": check, "choice": Choice(parts, layers, heads)}
     if write is not None:
-        return writing.recorded(opened, text, target, how, write)
-    if not isinstance(opened, Translator | Generator):
-        return _foreign(opened, text, target, how)
+        return writing.recorded(of, text, target, how, write)
+    if not isinstance(of, Translator | Generator):
+        return _foreign(of, text, target, how)
     if isinstance(text, Mapping):
-        raise BadInput("record_ready", name=opened.name)
+        raise BadInput("record_ready", name=of.name)
     several = not isinstance(text, str)
     texts = [text] if isinstance(text, str) else list(text)
     targets = [target] * len(texts) if isinstance(target, str | None) else list(target)
-    found = [_own(opened, each, wanted, how) for each, wanted in zip(texts, targets, strict=True)]
+    found = [_own(of, each, wanted, how) for each, wanted in zip(texts, targets, strict=True)]
     return found if several else found[0]
 
 
-def _opened(model: Any, tokenizer: Any) -> Any:
-    """One of ours, ready to run, or a `Foreign`."""
+def opened(model: Any, tokenizer: Any = None) -> Any:
+    """A `Translator`, a `Generator`, or a `Foreign` for what `transformers` alone can run.
+
+    Args:
+        model: as `record` takes it. That of a name is remembered while its files stay as they are.
+    """
     if isinstance(model, Translator | Generator):
         return model
     if isinstance(model, str | Path):
-        return opened(str(model))
+        return _named(str(model))
     from regard.tasks.foreign_models import held
 
     return held(model, tokenizer)
 
 
-def opened(name: str) -> Any:
-    """The model of a name: a `Translator`, a `Generator`, or a `Foreign` for what `transformers` alone can run.
-
-    It is remembered while its files stay as they are.
-    """
+def _named(name: str) -> Any:
     found = _folder(name)
     files = sorted(path for path in found.iterdir() if path.is_file())
-    return _read(found, Path(name).name, tuple((path.name, path.stat().st_mtime_ns) for path in files))
+    short = Path(name).resolve().name if os.path.exists(name) else name
+    return _read(found, short, tuple((path.name, path.stat().st_mtime_ns) for path in files))
 
 
 def _folder(name: str) -> Path:
@@ -123,8 +123,8 @@ def _read(found: Path, name: str, state: tuple[tuple[str, int], ...]) -> Any:
         try:
             loaded = folder.load(found, name)
             return Generator(loaded) if isinstance(loaded.model, Gpt) else Translator(loaded)
-        except BadInput as error:
-            if error.code not in _THEIRS:
+        except BadInput:
+            if (found / MANIFEST).is_file():  # one of ours, altered
                 raise
     return foreign_models.opened(found, name)
 

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any, Protocol
+from typing import Any
 
 from torch import Tensor, nn
 from transformers import AttentionInterface, AttentionMaskInterface
@@ -24,14 +24,23 @@ FUSED, PLAIN = "regard_one", "regard_two"
 Kernel = Callable[..., tuple[Tensor, Tensor | None]]
 
 
-class Watch(Protocol):
-    """Whoever is shown the attentions of a run."""
+class Watch:
+    """Whoever is shown the attentions of a run; some also change them.
 
-    plain: bool
-    """Whether the family's plain kernel shall run, which gives its weights."""
+    Attributes:
+        plain: whether the family's plain kernel shall run, which gives its weights.
+    """
 
-    def saw(self, module: nn.Module, given: dict[str, Any], output: Tensor, weights: Tensor | None) -> None:
-        """One attention has run: what it was given, and what it gave."""
+    plain = False
+
+    def masked(self, module: nn.Module, given: dict[str, Any]) -> Tensor | None:
+        """One attention is about to run: the mask that goes to its kernel."""
+        found: Tensor | None = given["attention_mask"]
+        return found
+
+    def saw(self, module: nn.Module, given: dict[str, Any], output: Tensor, weights: Tensor | None) -> Tensor:
+        """It has run: what it was given, and what it gave; the output (batch, queries, heads, d_value) that goes on."""
+        return output
 
 
 _watch: ContextVar[Watch | None] = ContextVar("watch", default=None)
@@ -72,13 +81,13 @@ def _opened(name: str) -> None:
     def attention(
         module: nn.Module, query: Tensor, key: Tensor, value: Tensor, attention_mask: Tensor | None = None, **more: Any
     ) -> tuple[Tensor, Tensor | None]:
-        kernel = plain_kernel(module) if _plain(own) else sdpa_attention_forward
+        kernel, watch = plain_kernel(module) if _plain(own) else sdpa_attention_forward, _watch.get()
+        if watch is None:
+            return kernel(module, query, key, value, attention_mask, **more)
+        given = {"query": query, "key": key, "value": value, "attention_mask": attention_mask, **more}
+        attention_mask = given["attention_mask"] = watch.masked(module, given)
         output, weights = kernel(module, query, key, value, attention_mask, **more)
-        watch = _watch.get()
-        if watch is not None:
-            given = {"query": query, "key": key, "value": value, "attention_mask": attention_mask, **more}
-            watch.saw(module, given, output, weights)
-        return output, weights
+        return watch.saw(module, given, output, weights), weights
 
     def mask(*args: Any, **more: Any) -> Tensor | None:
         return (eager_mask if _plain(own) else sdpa_mask)(*args, **more)

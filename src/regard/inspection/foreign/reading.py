@@ -72,6 +72,12 @@ def of_prompt(foreign: Foreign, text: str) -> Reading:
     return Reading(inputs, ({SOURCE: sides[0], READ: sides[0]},))
 
 
+def longer(foreign: Foreign, read: Reading, more: Sequence[int]) -> Reading:
+    """One text of a model with one side, and these ids after it."""
+    ids = [*read.inputs["input_ids"][0].tolist(), *more]
+    return of_inputs(foreign, {"input_ids": torch.tensor([ids])})
+
+
 def of_inputs(foreign: Foreign, inputs: Mapping[str, Any]) -> Reading:
     """Inputs that are ready: `input_ids` (batch, n), and what else the model's `forward` takes."""
     tensors = {name: each for name, each in inputs.items() if isinstance(each, Tensor)}

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -21,7 +21,13 @@ from regard.inspection.keeping import Checking, Choice, Keeper, steps_of
 from regard.inspection.trace import Trace
 
 
-class Eye:
+class Looker(Watch):
+    """A watch that tells places apart."""
+
+    places: Places
+
+
+class Eye(Looker):
     """Is shown every attention of a run, and hands each text's visits to that text's keeper.
 
     Args:
@@ -35,7 +41,7 @@ class Eye:
         self.lengths: dict[str, dict[str, int]] = {}
         self._calls, self._keepers, self._expected = Calls(), keepers, expected
 
-    def saw(self, module: nn.Module, given: dict[str, Any], output: Tensor, weights: Tensor | None) -> None:
+    def saw(self, module: nn.Module, given: dict[str, Any], output: Tensor, weights: Tensor | None) -> Tensor:
         """One attention has run."""
         visit = self._calls.visit(module, given, output, weights)
         address = self.places.address(module, visit.query.shape[1])
@@ -45,6 +51,7 @@ class Eye:
         self._expected[address] = visit.query.shape[2]  # the whole text in one run
         for keeper, each in zip(self._keepers, rows(visit), strict=True):
             keeper(address, each)
+        return output
 
 
 def record(
@@ -93,12 +100,6 @@ def _refuse_unless_it_fits(foreign: Foreign, reading: Reading, kept: Collection[
     sites = [site for site in sites_of(config, writes=Places(foreign.model).writes) if choice.takes(site.address)]
     lengths = {name: len(side.ids) for name, side in given.items()}
     refuse_unless_it_fits(places(sites, lengths, config, choice.heads), kept, texts=len(reading.sequences))
-
-
-class Looker(Watch, Protocol):
-    """A watch that tells places apart."""
-
-    places: Places
 
 
 @contextmanager

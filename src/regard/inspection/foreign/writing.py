@@ -11,7 +11,7 @@ from regard.core.errors import BadInput, Failure, RegardError
 from regard.inspection.foreign.calls import Calls
 from regard.inspection.foreign.places import Places
 from regard.inspection.foreign.reading import Reading, target_sides
-from regard.inspection.foreign.record import chosen, looking
+from regard.inspection.foreign.record import Looker, chosen, looking
 from regard.inspection.foreign.run import Foreign, first_line
 from regard.inspection.foreign.switching import asks
 from regard.inspection.foreign.tokens import side_of, written
@@ -20,22 +20,21 @@ from regard.inspection.trace import READ, SOURCE, Trace
 from regard.inspection.trace import Sequence as Side
 
 
-class Pen:
+class Pen(Looker):
     """Is shown every attention of every step, and hands whole batches to one keeper: the winner is known at the end."""
-
-    plain = False
 
     def __init__(self, model: Any, keeper: Keeper, expected: dict[str, int]) -> None:
         self.places, self._calls = Places(model), Calls()
         self._keeper, self._expected = keeper, expected
 
-    def saw(self, module: nn.Module, given: dict[str, Any], output: Tensor, weights: Tensor | None) -> None:
+    def saw(self, module: nn.Module, given: dict[str, Any], output: Tensor, weights: Tensor | None) -> Tensor:
         """One attention has run."""
         visit = self._calls.visit(module, given, output, weights)
         address = self.places.address(module, visit.query.shape[1])
         if address.startswith("encoder"):
             self._expected[address] = visit.query.shape[2]  # it runs once
         self._keeper(address, visit)
+        return output
 
 
 def write(

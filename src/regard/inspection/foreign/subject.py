@@ -1,0 +1,142 @@
+"""A foreign model on one text as a subject of evidence: its edges are cut in the mask that its own kernel is given."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from regard.core.errors import BadInput
+from regard.core.protocols import Site
+from regard.inspection.foreign.calls import Calls, allowed
+from regard.inspection.foreign.places import Places
+from regard.inspection.foreign.reading import Reading
+from regard.inspection.foreign.record import Looker, looking
+from regard.inspection.foreign.run import Foreign, run
+from regard.inspection.knockout import How, Knife, Knockout
+from regard.inspection.trace import Sequence as Side
+from regard.inspection.visit import Visit
+
+AT_ONCE = 64
+"""Runs in a batch, at most."""
+
+
+class _Watch(Looker):
+    """Gives each attention its address, once, before it runs."""
+
+    def __init__(self, model: Any) -> None:
+        self.places, self.calls = Places(model), Calls()
+        self.address = ""
+
+    def masked(self, module: nn.Module, given: dict[str, Any]) -> Tensor | None:
+        self.address = self.places.address(module, given["query"].shape[1])
+        return super().masked(module, given)
+
+
+class Gathering(_Watch):
+    """Gathers visits, and leaves at which the gradients with respect to contexts are found."""
+
+    def __init__(self, model: Any, *, graded: bool) -> None:
+        super().__init__(model)
+        self._graded = graded
+        self.visits: dict[str, Visit] = {}
+        self.leaves: dict[str, Tensor] = {}
+
+    def saw(self, module: nn.Module, given: dict[str, Any], output: Tensor, weights: Tensor | None) -> Tensor:
+        """The output goes on as it is, plus a leaf of zeros: the leaf's gradient is the output's."""
+        still = {name: each.detach() if isinstance(each, Tensor) else each for name, each in given.items()}
+        self.visits[self.address] = self.calls.visit(module, still, output.detach(), None)
+        if not self._graded:
+            return output
+        self.leaves[self.address] = torch.zeros_like(output, requires_grad=True)
+        return output + self.leaves[self.address]
+
+
+class Cutting(_Watch):
+    """Runs each row of a batch with a knockout of its own."""
+
+    def __init__(self, model: Any, knife: Knife) -> None:
+        super().__init__(model)
+        self._knife = knife
+
+    def masked(self, module: nn.Module, given: dict[str, Any]) -> Tensor | None:
+        """The mask without the edges that are cut."""
+        mask = super().masked(module, given)
+        if not self._knife.cuts(self.address) or self._knife.how == "zeroed":
+            return mask
+        queries, keys = given["query"].shape[2], given["key"].shape[2]
+        left = self._knife.allowed(self.address, queries, keys, given["query"].device)
+        left = left & _seen(module, mask, queries, keys, left.device)
+        if mask is None or mask.dtype == torch.bool:
+            return left
+        return torch.zeros_like(left, dtype=mask.dtype).masked_fill(~left, torch.finfo(mask.dtype).min)
+
+    def saw(self, module: nn.Module, given: dict[str, Any], output: Tensor, weights: Tensor | None) -> Tensor:
+        """What the heads hand on, without what was cut."""
+        context = output.transpose(1, 2)
+        if self._knife.cuts(self.address) and self._knife.how == "zeroed":
+            context = context - self._knife.given_by(self.address, self.calls.visit(module, given, output, None))
+        elif self._knife.cuts(self.address):
+            mask = given["attention_mask"]
+            blind = ~allowed(mask, module).any(-1, keepdim=True)
+            context = context.masked_fill(blind, 0)  # of a query that may see nothing, nothing comes
+        return self._knife.replaced(self.address, context).transpose(1, 2)
+
+
+@dataclass(frozen=True, eq=False)
+class Theirs:
+    """A model of `transformers` on one text; see `inspection.subject.Own`.
+
+    Attributes:
+        reading: what it is given.
+        asked: the places whose logits are looked at.
+        sites, sequences: as a trace of it has them.
+    """
+
+    foreign: Foreign
+    reading: Reading
+    asked: Sequence[int]
+    sites: tuple[Site, ...]
+    sequences: Mapping[str, Side] = field(repr=False)
+
+    def logits(self, knockouts: Sequence[Knockout], how: How = "renormalised") -> Tensor:
+        """What it says under each of these knockouts, (knockouts, places, vocab_size)."""
+        found = []
+        for start in range(0, len(knockouts), AT_ONCE):
+            some = knockouts[start : start + AT_ONCE]
+            knife = Knife(some, {site.address: site.n_heads for site in self.sites}, how)
+            with looking(self.foreign, Cutting(self.foreign.model, knife)), torch.inference_mode():
+                found.append(self._said(len(some)))
+        return torch.cat(found)
+
+    def visits(self) -> dict[str, Visit]:
+        """Its attentions, by address."""
+        gathering = Gathering(self.foreign.model, graded=False)
+        with looking(self.foreign, gathering), torch.inference_mode():
+            self._said(1)
+        return gathering.visits
+
+    def graded(self, gain: Callable[[Tensor], Tensor]) -> tuple[dict[str, Visit], dict[str, Tensor]]:
+        """Its attentions, and the gradient of `gain(logits)` with respect to the context of each."""
+        gathering = Gathering(self.foreign.model, graded=True)
+        with looking(self.foreign, gathering), torch.enable_grad():
+            gain(self._said(1)[0]).backward(inputs=list(gathering.leaves.values()))
+        leaves = gathering.leaves.items()
+        return gathering.visits, {at: leaf.grad.transpose(1, 2) for at, leaf in leaves if leaf.grad is not None}
+
+    def _said(self, rows: int) -> Tensor:
+        inputs = {name: each.expand(rows, *each.shape[1:]) for name, each in self.reading.inputs.items()}
+        outputs = run(self.foreign, inputs)
+        if getattr(outputs, "logits", None) is None:
+            raise BadInput("evidence_no_logits", name=self.foreign.name, family=type(self.foreign.model).__name__)
+        said: Tensor = outputs.logits[:, list(self.asked)]
+        return said
+
+
+def _seen(module: nn.Module, mask: Tensor | None, queries: int, keys: int, device: torch.device) -> Tensor:
+    """Who may see whom by the model's own mask."""
+    if mask is not None:
+        return allowed(mask, module)
+    whole = torch.ones(queries, keys, dtype=torch.bool, device=device)
+    return whole.tril(keys - queries) if getattr(module, "is_causal", True) and queries > 1 else whole
