@@ -197,6 +197,22 @@ def test_ours_by_name_folder_and_object(tmp_path: Path) -> None:
     assert "<svg" in rnn.html() or "<html" in rnn.html()
 
 
+def test_a_family_of_ours_in_a_manner_not_ours_is_read_by_transformers(tmp_path: Path) -> None:
+    sizes = {"n_layer": 2, "n_head": 5, "n_embd": 20, "vocab_size": len(WORDS), "n_positions": 13}
+    ends = {"bos_token_id": 3, "eos_token_id": 3}
+    hf.GPT2LMHeadModel(hf.GPT2Config(**sizes, **ends, scale_attn_by_inverse_layer_idx=True)).save_pretrained(tmp_path)
+    tokenizer().save_pretrained(tmp_path)
+    trace = regard.record(tmp_path, "the cat", check="full")
+    assert [site.module for site in trace.sites] == ["transformer.h.0.attn", "transformer.h.1.attn"]
+    assert trace.recipes["decoder.layers.1.self"].scale == pytest.approx(4**-0.5 / 2)
+
+
+def test_a_folder_of_ours_that_was_altered_is_read_by_nobody(tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(BUNDLED / "tiny-gpt", tmp_path / "tiny-gpt"))
+    configured(folder, initializer_range=0.5)
+    assert refused(folder).code not in ("foreign_unreadable", "config_field")
+
+
 BREAKS: dict[str, tuple[Callable[[Path], Any], str]] = {
     "no config": (lambda path: (path / "config.json").unlink(), "no_model_folder"),
     "no JSON": (lambda path: (path / "config.json").write_text("{"), "config_broken"),
@@ -316,7 +332,7 @@ def test_an_id_of_the_hub_is_found_in_the_local_cache(
     (tmp_path / "models--some--bert" / "refs" / "main").write_text("0" * 40)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
     trace = regard.record("some/bert", "the cat")
-    assert trace.model == "bert"
+    assert trace.model == "some/bert"
     alike(trace, regard.record(made, "the cat"))
 
 
