@@ -226,6 +226,8 @@ BREAKS: dict[str, tuple[Callable[[Path], Any], str]] = {
     "a kernel for parts": (lambda path: configured(path, attn_implementation={"": "evil/kernel"}), "foreign_kernels"),
     "our own name": (lambda path: configured(path, _attn_implementation="regard_one"), "foreign_kernels"),
     "compressed": (lambda path: configured(path, quantization_config={"quant_method": "fp8"}), "foreign_quantized"),
+    "other weights": (lambda path: configured(path, transformers_weights="b.safetensors"), "foreign_detour"),
+    "an adapter": (lambda path: (path / "adapter_config.json").write_text("{}"), "foreign_detour"),
     "no weights": (lambda path: (path / "model.safetensors").unlink(), "weights_absent"),
     "a pickle": (
         lambda path: (path / "model.safetensors").rename(path / "pytorch_model.bin"),

@@ -25,6 +25,9 @@ CONFIG, TOKENIZER_CONFIG = "config.json", "tokenizer_config.json"
 KERNELS = (None, "eager", "sdpa", "flash_attention_2", "flash_attention_3", "flash_attention_4", "flex_attention")
 """What a config may say of how attention is computed; it is not obeyed."""
 
+DETOURS, ADAPTER = ("transformers_weights", "fusion_config"), "adapter_config.json"
+"""What makes their library read other weights than were looked at, or build other layers."""
+
 DATA = ["*.json", "*.safetensors", "*.txt", "*.model", "*.spm"]
 _HUB = re.compile(r"[\w.-]+(/[\w.-]+)?")
 _KERNEL = re.compile(r"(attn|attention|experts)_implementation")
@@ -57,13 +60,16 @@ def opened(folder: Path, name: str) -> Foreign:
     """The model of a folder with its tokenizer.
 
     Raises:
-        BadInput: what the folder holds could run a program (`foreign_code`, `foreign_kernels`, `weights_pickled`), is
-            not whole (`no_model_folder`, `weights_absent`, `weights_elsewhere`), does not match (`weights_missing`,
-            `weights_unexpected`, `foreign_unreadable`), or is compressed (`foreign_quantized`).
+        BadInput: what the folder holds could run a program (`foreign_code`, `foreign_kernels`, `weights_pickled`) or lead
+            past what was looked at (`foreign_detour`), is not whole (`no_model_folder`, `weights_absent`,
+            `weights_elsewhere`), does not match (`weights_missing`, `weights_unexpected`, `weights_layers`,
+            `config_field`, `foreign_unreadable`), or is compressed (`foreign_quantized`).
     """
     fields = _fields(folder / CONFIG)
     for path in (folder / CONFIG, folder / TOKENIZER_CONFIG):
         _refuse_tricks(_fields(path) if path.is_file() else {}, path)
+    if (folder / ADAPTER).exists():
+        raise BadInput("foreign_detour", path=str(folder), field=ADAPTER)
     weights = listed(folder)
     _refuse_giants(fields, weights)
     with _quiet():
@@ -132,6 +138,8 @@ def _refuse_tricks(fields: Any, path: Path) -> None:
             raise BadInput("foreign_kernels", path=str(path), field=key, came=value)
         if key == "quantization_config" and value:
             raise BadInput("foreign_quantized", path=str(path))
+        if key in DETOURS and value:
+            raise BadInput("foreign_detour", path=str(path), field=key)
 
 
 def _pairs(fields: Any) -> Iterator[tuple[str, Any]]:
