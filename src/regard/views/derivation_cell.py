@@ -63,8 +63,8 @@ def _sections(cell: Cell, style: Style) -> Iterator[Section]:
 
 def _input(cell: Cell, style: Style) -> Iterator[Picture]:
     """The vectors of both tokens."""
-    yield Text(text=style.say("why_states" if "joined" in cell else "why_x"))
     query, key = cell_end.names(cell, style)
+    yield Text(text=style.say("why_states", token=query) if "joined" in cell else style.say("why_x"))
     sides = [each for each in (("query", query), ("key", key)) if f"x_{each[0]}" in cell]
     given = [(f"{_source(cell, part)} {name}", cell[f"x_{part}"]) for part, name in sides]
     if len(given) == 2 and given[0][0] == given[1][0]:
