@@ -18,7 +18,7 @@ MOST_BYTES = 2**29
 def worded(trace: Trace, places: Many[tuple[Site, int]]) -> Trace:
     """The trace of these heads between words: weights are summed over a key's tokens, averaged over a query's.
 
-    Each word's weights still sum to what its tokens' did. Tokens that are no text are words of their own, and text
+    Each word's weights still sum to what its tokens' did. Tokens that are no text are words of their own, and what is
     written without spaces keeps its tokens.
 
     Raises:
@@ -41,11 +41,13 @@ def worded(trace: Trace, places: Many[tuple[Site, int]]) -> Trace:
 
 
 def _groups(side: Sequence) -> np.ndarray:
-    """The word of each token, numbered in the order in which words begin."""
-    if unspaced(side.text):
-        return np.arange(len(side.tokens))
-    _, first, group = np.unique(np.array(side.words, dtype=np.int64), return_index=True, return_inverse=True)
-    return np.argsort(np.argsort(first))[group]
+    """The word of each token, numbered in the order in which words begin; without spaces each token is one."""
+    spaceless = {
+        word for word, (start, end) in zip(side.words, side.spans, strict=True) if unspaced(side.text[start:end])
+    }
+    own = ((word, at if word in spaceless else -1) for at, word in enumerate(side.words))
+    numbers: dict[tuple[int, int], int] = {}
+    return np.array([numbers.setdefault(word, len(numbers)) for word in own], dtype=np.int64)
 
 
 def _side(side: Sequence, groups: np.ndarray) -> Sequence:

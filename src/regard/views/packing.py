@@ -25,7 +25,7 @@ class Packed:
         self._add(name, "f4", values.astype("<f4"), 1.0)
 
     def rounded(self, name: str, values: np.ndarray, digits: int) -> None:
-        """Add an array of numbers with so many digits after the point: what is printed of it is what is printed anywhere."""
+        """Add numbers with so many digits after the point: a page then prints of them what every medium prints."""
         self._whole(name, np.rint(values.astype(np.float64) * 10**digits), digits)
 
     def numbers(self, name: str, values: np.ndarray) -> None:
@@ -38,7 +38,7 @@ class Packed:
         return {"arrays": self.entries, "blob": base64.b64encode(whole).decode("ascii")}
 
     def _whole(self, name: str, values: np.ndarray, digits: int) -> None:
-        small = -(2**15) <= values.min(initial=0) and values.max(initial=0) < 2**15
+        small = values.min(initial=0) >= -(2**15) and values.max(initial=0) < 2**15
         self._add(name, "i2" if small else "i4", values.astype("<i2" if small else "<i4"), 10.0**-digits)
 
     def _add(self, name: str, kind: str, values: np.ndarray, scale: float) -> None:

@@ -147,7 +147,8 @@ def _top(weights: np.ndarray) -> list[int]:
 
 def _line(heads: Heads, weights: np.ndarray) -> str:
     """The largest weights of a query, one after the other."""
-    return " · ".join(f"{heads.labels[1][key]} {number(weights[key], DIGITS)}" for key in _top(weights))
+    seen = (key for key in _top(weights) if weights[key] >= 10**-DIGITS / 2)
+    return " · ".join(f"{heads.labels[1][key]} {number(weights[key], DIGITS)}" for key in seen)
 
 
 def _share(weights: np.ndarray, top: list[int], lang: str | None) -> str:
