@@ -73,7 +73,7 @@ def agrees(tried: Kernel) -> bool:
 
 
 def _reduced(
-    function: Callable[..., None],
+    function: Callable[..., int],
     scores: Tensor,
     spans: Tensor,
     sinks: Tensor | None,
@@ -104,7 +104,11 @@ def _reduced(
     units = heads * (rows // high)
     parts = min(torch.get_num_threads(), units)
     edges = [units * part // parts for part in range(parts + 1)]
-    list(_workers(parts).map(work, edges[:-1], edges[1:]) if parts > 1 else map(work, edges[:-1], edges[1:]))
+    if parts > 1:
+        for done in [_workers(parts).submit(work, *edges[part : part + 2]) for part in range(parts)]:
+            done.result()
+    else:
+        work(0, units)
     return Reduced(found[..., :6], found[..., 6:], where, sums, peak)
 
 

@@ -98,8 +98,19 @@ def steps(recipe: Recipe, query: Tensor, key: Tensor, rows: Rows = ALL) -> dict[
 
 
 def weights(recipe: Recipe, query: Tensor, key: Tensor, rows: Rows = ALL) -> Tensor:
-    """The weights of these queries, (heads, rows, keys)."""
-    return steps(recipe, query, key, rows)["weights"]
+    """The weights of these queries, (heads, rows, keys): those of `steps`, made in one place of memory."""
+    if recipe.vector is not None or torch.is_grad_enabled():
+        return steps(recipe, query, key, rows)["weights"]
+    scaled = (query[:, rows] @ shared(key, len(query)).transpose(-1, -2)).mul_(recipe.scale)
+    if recipe.softcap is not None:
+        scaled.div_(recipe.softcap).tanh_().mul_(recipe.softcap)
+    bias = biased(recipe, query.shape[1], key.shape[1], rows)
+    scaled = scaled if bias is None else scaled.add_(bias)
+    allowed = seen(recipe, key.shape[1], rows)
+    masked = scaled if allowed is None else scaled.masked_fill_(~allowed, float("-inf"))
+    if recipe.sinks is not None or bool((masked.amax(-1) == float("-inf")).any()):
+        return normalised(masked, recipe.sinks)
+    return torch.softmax(masked, dim=-1)
 
 
 def normalised(masked: Tensor, sinks: Tensor | None) -> Tensor:

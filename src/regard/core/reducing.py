@@ -6,6 +6,7 @@ a query's log-sum-exp is what the logarithm of its largest weight lacks of that 
 """
 
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -44,7 +45,7 @@ def statistics(
     kernel = compiled.kernel(query.device, grid.n_heads * grid.n_queries * grid.n_keys)
     ahead = same and _ahead(spans, grid)
     for block in planned(grid, spans, depth):
-        how = {"own": block.own(grid), "high": block.high(grid), "top": block.named(top)}
+        how = _how(block, grid, top)
         if kernel is None:
             found = reduced(*made(block), **how, chunk=grid.chunk, ahead=ahead)
         else:
@@ -57,12 +58,17 @@ def statistics(
 
 def of_weights(weights: Tensor, *, same: bool = True, top: int = TOP, size: int = SIZE) -> Statistics[Tensor]:
     """The statistics of weights that are at hand, (heads, queries, keys): all but `log_sum_exp`."""
-    grid = Grid.of(*weights.shape, size=size, top=top)
+    n_heads, n_queries, n_keys = weights.shape
+    grid = Grid.of(n_heads, n_queries, n_keys, size, top)
     gathered, given = _Gathered(grid, top, weights.device), Given(weights, grid)
     for block in planned(grid, spans_of(Recipe(), grid.n_queries, grid.n_keys)):
-        how = {"own": block.own(grid), "high": block.high(grid), "top": block.named(top)}
+        how = _how(block, grid, top)
         gathered.take(block, reduced(*given(block), **how, chunk=grid.chunk, ahead=same))
     return gathered.statistics(same=same, made=False)
+
+
+def _how(block: Block, grid: Grid, top: int) -> dict[str, Any]:
+    return {"own": block.own(grid), "high": block.high(grid), "top": block.named(top)}
 
 
 def _ahead(spans: Tensor, grid: Grid) -> bool:

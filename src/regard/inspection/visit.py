@@ -14,6 +14,7 @@ from regard.core.attend import STEPS
 from regard.core.biases import Bias, matrix
 from regard.core.masks import Mask, visible
 from regard.core.recipe import ALL, Recipe, Rows, shared, steps
+from regard.core.recipe import weights as weights_of
 from regard.core.scorers import Additive, Scorer
 from regard.core.tap import Observer
 
@@ -93,7 +94,7 @@ class Text:
             return 0.0
         spread = torch.linspace(0, count - 1, min(SAMPLED, count)).round().long()
         blocks = self._blocks(count) if every else [spread]
-        size = self.context.abs().max().clamp(min=1e-30)
+        size = torch.stack(self.context.aminmax()).abs().max().clamp(min=1e-30)
         return max((self._row_deviation(rows, size) for rows in blocks), key=lambda far: (far != far, far))
 
     def _blocks(self, count: int) -> list[Rows]:
@@ -101,7 +102,11 @@ class Text:
         return [slice(start, start + at_once) for start in range(0, count, at_once)]
 
     def _row_deviation(self, rows: Rows, size: Tensor) -> float:
-        made = self.steps(rows)
+        made = (
+            {"weights": weights_of(self.recipe, self.query, self.key, rows)}
+            if self.weights is None
+            else self.steps(rows)
+        )
         given = None if self.weights is None else self.weights[:, rows]
         weights = made["weights"] if given is None or self.exact else given
         total, value = weights.sum(-1), shared(self.value, len(weights))
