@@ -124,6 +124,14 @@ def test_without_a_watch_nothing_changes() -> None:
             assert torch.equal(model(**IDS).logits, expected)
 
 
+def test_a_compiled_model_runs_as_it_is_written() -> None:
+    model = foreign.DECODERS["Llama"]()
+    expected = recorded(model)[0]
+    model.compile(backend=lambda *_: pytest.fail("compiled our looking"))
+    found = recorded(model, check="full")[0]
+    assert (found.weights(layer=1, head=2) == expected.weights(layer=1, head=2)).all()
+
+
 def test_two_threads_share_a_model_and_never_mix() -> None:
     model, other = foreign.DECODERS["GPT-2"](), foreign.DECODERS["Llama"]()
     inputs = [{"input_ids": foreign.ids(1, length)} for length in (5, 7, 11, 13)]

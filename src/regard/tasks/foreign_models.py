@@ -60,8 +60,8 @@ def opened(folder: Path, name: str) -> Foreign:
     """The model of a folder with its tokenizer.
 
     Raises:
-        BadInput: what the folder holds could run a program (`foreign_code`, `foreign_kernels`, `weights_pickled`) or lead
-            past what was looked at (`foreign_detour`), is not whole (`no_model_folder`, `weights_absent`,
+        BadInput: what the folder holds could run a program (`foreign_code`, `foreign_kernels`, `weights_pickled`) or
+            lead past what was looked at (`foreign_detour`), is not whole (`no_model_folder`, `weights_absent`,
             `weights_elsewhere`), does not match (`weights_missing`, `weights_unexpected`, `weights_layers`,
             `config_field`, `foreign_unreadable`), or is compressed (`foreign_quantized`).
     """

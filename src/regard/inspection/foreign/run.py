@@ -2,10 +2,11 @@
 
 import inspect
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from regard.core.errors import Failure, RegardError
@@ -43,8 +44,14 @@ def run(foreign: Foreign, inputs: Mapping[str, Any], **more: Any) -> Any:
     if "use_cache" in known:
         more = {"use_cache": False, **more}
     placed = {name: each.to(model.device) if isinstance(each, Tensor) else each for name, each in inputs.items()}
-    with told(foreign):
+    with told(foreign), _uncompiled(model):
         return model(**placed, **more, return_dict=True)
+
+
+def _uncompiled(model: Any) -> AbstractContextManager[Any]:
+    """A compiled model runs as it is written: a compiler would take our looking for a part of it."""
+    compiled = any(getattr(module, "_compiled_call_impl", None) is not None for module in model.modules())
+    return torch.compiler.set_stance("force_eager") if compiled else nullcontext()
 
 
 @contextmanager
