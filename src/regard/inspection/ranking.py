@@ -32,6 +32,9 @@ def ranked(
 ) -> list[Estimate]:
     """The edges with the largest estimated change, either way, the largest first.
 
+    An edge that is the only one of its query is not among them where weights are shared out again: none is left to
+    share with, and cutting it is cutting the head there.
+
     Args:
         visits, gradients: as `Subject.graded` gives them.
         most: so many.
@@ -40,6 +43,8 @@ def ranked(
     for address, gradient in gradients.items():
         text = visits[address].row(0)
         weights, change = changes(text, gradient[0].float(), how)
+        if how == "renormalised":
+            change = change.masked_fill(((weights > 0).sum(-1, keepdim=True) == 1), 0.0)
         top = change.abs().flatten().topk(min(most, change.numel())).indices
         for at in top.tolist():
             head, query, key = (int(each) for each in torch.unravel_index(torch.tensor(at), change.shape))
