@@ -79,6 +79,19 @@ def test_a_file_of_text_is_read_and_text_may_have_its_name(
     assert json.loads(ask("look", "can", "--text", "--model", model, "--format", "json").out)["tokens"] != TEXT
 
 
+def test_queries_words_and_several_heads(model: Path, tmp_path: Path) -> None:
+    asked = ("look", TEXT, "--model", model, "--layer", "1", "--head", "0", "--head", "2")
+    whole, some = (json.loads(ask(*asked, *more, "--format", "json").out) for more in ((), ("--query", "2-3")))
+    assert [each["head"] for each in some["patterns"]] == [0, 2]
+    assert [each["weights"][2:4] for each in whole["patterns"]] == [each["weights"] for each in some["patterns"]]
+    words = json.loads(ask("look", TEXT, "--model", model, "--words", "--format", "json").out)
+    assert [token.strip() for token in words["tokens"][-5:]] == TEXT.split()
+    answer = ask(*asked, "--query", "2", "-o", tmp_path / "w.csv")
+    assert (answer.code, answer.out) == (0, "")
+    assert len((tmp_path / "w.csv").read_text().splitlines()) == 1 + 2 * len(whole["tokens"])
+    assert "--query works on a text" in refused("look", model, "--query", "2")
+
+
 @pytest.mark.parametrize("form", ["png", "svg", "pdf", "html", "json"])
 def test_every_form_is_written(model: Path, tmp_path: Path, form: str) -> None:
     answer = ask("look", model, "-o", tmp_path / f"strip.{form}")
@@ -114,6 +127,7 @@ def test_steps_that_do_not_fit_are_said(model: Path, monkeypatch: pytest.MonkeyP
         (("--part", "middle"), "encoder"),
         (("-o", "x.doc"), ".html"),
         (("--format", "yaml"), "json"),
+        (("--words",), "step-00000020.safetensors"),
     ],
 )
 def test_what_is_not_there_is_said(model: Path, asked: tuple[str, ...], told: str) -> None:

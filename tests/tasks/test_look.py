@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from attentive import heads_of, statistics_alone, traced
 
+from attentive import heads_of, statistics_alone, traced
 from regard.core.errors import BadInput
 from regard.inspection.standing import roles, standing_out
 from regard.inspection.trace import READ, Check, Sequence, Trace
@@ -32,8 +32,7 @@ def spoken() -> Trace:
 
 def refusal(asked: Asked, trace: Trace | None = None) -> BadInput:
     with pytest.raises(BadInput) as caught:
-        found = looked(trace or traced(7), asked)
-        found.json()
+        looked(trace or traced(7), asked).json()
     return caught.value
 
 

@@ -43,8 +43,8 @@ class Formed:
             {"step": step, "patterns": [pattern_json(*place, _weights(trace, place)) for place in self.chosen]}
             for step, trace in zip(self.steps, self.traces, strict=True)
         ]
-        sides = [shown(self.traces[-1].sequences[name]) for name in self._sides]
-        return {**tokens_json(*sides, itself=self._itself), "steps": told, "check": stamp_json(self.check)}
+        queries, keys = (shown(self.traces[-1].sequences[name]) for name in self._sides)
+        return {**tokens_json(queries, keys, itself=self._itself), "steps": told, "check": stamp_json(self.check)}
 
     def csv(self) -> str:
         """One line a weight, as `Looked.csv`, with its step before it."""
@@ -69,10 +69,10 @@ class Formed:
         Args:
             width: of a terminal, in cells; None for paper and pages.
         """
-        sides = [shown(self.traces[-1].sequences[name]) for name in self._sides]
+        queries, keys = (shown(self.traces[-1].sequences[name]) for name in self._sides)
         values = np.array([[_weights(trace, place) for place in self.chosen] for trace in self.traces])
         places = tuple((site.layer, head) for site, head in self.chosen)
-        moments = strips.Moments(places, values, *sides, self._itself)
+        moments = strips.Moments(places, values, queries, keys, self._itself)
         side = strips.SIDE if width is None else TERMINAL_SIDE
         wide = min(side, len(moments.keys))
         columns = strips.COLUMNS if width is None else max(2, min(8, (width - LABEL) // (wide + 2)))

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -60,8 +61,11 @@ class Heads:
         sites = dict.fromkeys(site for site, _ in self.places)
         found = {site: self.trace.statistics(part=site.part, layer=site.layer).named() for site in sites}
         at = [(found[site], self.trace.place(site, head)[0]) for site, head in self.places]
-        rows = {name: [each[name][head] for each, head in at if name in each] for name in NAMES}
-        return Statistics(**{name: np.stack(each) if each else None for name, each in rows.items()})
+        rows: dict[str, list[np.ndarray]] = {
+            name: [each[name][head] for each, head in at if name in each] for name in NAMES
+        }
+        columns: dict[str, Any] = {name: np.stack(each) if each else None for name, each in rows.items()}
+        return Statistics(**columns)
 
     @cached_property
     def roles(self) -> dict[str, np.ndarray]:

@@ -257,11 +257,18 @@ function passage(at) {
     const { head, query } = at.state;
     mark(queries, shown, query);
     shown = query;
+    if (query === at.state.held) within(boxes[0], queries[query]);
     const weights = row(look, head, query) ?? sparse(look, head, query);
     const top = keys.length <= FEW_KEYS ? 1 : most(weights);
     keys.forEach((node, key) => node.style.setProperty("--v", shade(weights[key], top).toFixed(3)));
   };
   return { node: make("section", { class: "text" }, make("h2", {}, words.page_where), make("p", { class: "hint" }, words.page_tokens), ...boxes), update };
+}
+
+// Scrolls the box alone, never the page.
+function within(box, node) {
+  const [top, end] = [node.offsetTop, node.offsetTop + node.offsetHeight];
+  if (top < box.scrollTop || end > box.scrollTop + box.clientHeight) box.scrollTop = top - box.clientHeight / 2;
 }
 
 function tokenLooks(look, side, at) {
