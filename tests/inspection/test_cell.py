@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from foreign import DECODERS, ENCODERS, TRANSLATORS
 from redone import redo
 from regard.core.errors import BadInput, Failure
 from regard.core.protocols import Site
@@ -178,26 +179,32 @@ FAMILIES: dict[str, tuple[dict[str, Any], str, str, str]] = {
         "encoder.layers.1.self", "encoder.block.1.layer.0", "out",
     ),
 }  # fmt: skip
+EVERY = {**ENCODERS, **DECODERS, **TRANSLATORS}
 HAS = {
     "Qwen3": "query_normed", "Gemma2": "softcap", "Olmo2": "output_normed", "Granite": "output_factor",
     "GPTNeoX": "beside", "Phi3": "query_turned", "OPT": "query_factor", "T5Encoder": "bias", "Llama": "key_turned",
 }  # fmt: skip
 
 
-def foreign(name: str, choices: dict[str, Any]) -> tuple[Any, Any, dict[str, Site]]:
+def family(name: str, choices: dict[str, Any]) -> tuple[Any, Any, dict[str, Site]]:
     """A tiny model of this family, its run, and where it attends."""
     import transformers
 
+    kind = name.removesuffix("Encoder")
+    model = shaken(getattr(transformers, f"{kind}Model")(getattr(transformers, f"{kind}Config")(**choices)))
+    return running(model, name)
+
+
+def running(model: Any, name: str) -> tuple[Any, Any, dict[str, Site]]:
+    """The model, how it runs, and where it attends."""
     from regard.inspection.foreign.door import watched
     from regard.inspection.foreign.record import Eye
     from regard.inspection.foreign.run import Foreign
     from regard.inspection.foreign.run import run as ran
     from regard.inspection.foreign.switching import switched
 
-    family = name.removesuffix("Encoder")
-    model = shaken(getattr(transformers, f"{family}Model")(getattr(transformers, f"{family}Config")(**choices)))
     inputs = {"input_ids": torch.tensor([IDS])}
-    inputs |= {"decoder_input_ids": torch.tensor([[0, 11, 12, 40, 6]])} if family == "T5" else {}
+    inputs |= {"decoder_input_ids": torch.tensor([[0, 11, 12, 40, 6]])} if model.config.is_encoder_decoder else {}
     sites: dict[str, Site] = {}
 
     def run(sink: Any) -> None:
@@ -216,7 +223,7 @@ def foreign(name: str, choices: dict[str, Any]) -> tuple[Any, Any, dict[str, Sit
 def test_a_foreign_family(name: str) -> None:
     """Who makes queries, keys, values and the output is found by value, whatever the modules are called."""
     choices, address, module, side = FAMILIES[name]
-    model, run, sites = foreign(name, choices)
+    model, run, sites = family(name, choices)
     found = cell(model, run, sites[address], 2, 4)
     told = redone(found)
     after = hooked(model, module, side, run)[4]
@@ -226,10 +233,21 @@ def test_a_foreign_family(name: str) -> None:
     assert name not in HAS or HAS[name] in found
 
 
+@pytest.mark.parametrize("name", EVERY)
+def test_every_family_is_taken_apart(name: str) -> None:
+    """From x to the residual stream, nothing left out, at the last place of each."""
+    model, run, sites = running(EVERY[name](), name)
+    found = cell(model, run, sites[max(sites, key=lambda address: (sites[address].part, sites[address].layer))], 1, 3)
+    told = redone(found)
+    assert {"x_query", "w_query", "x_key", "w_key", "x_value", "w_value"} <= told["inputs"].keys()
+    assert "residual" in told
+    assert ("sink" in found) == (name == "GPT-OSS")
+
+
 def test_what_is_not_understood_is_said_and_the_rest_holds() -> None:
     """Norms with a matrix of gains (Cohere) are not taken apart: queries and keys begin as they entered the kernel."""
     choices = {**SMALL, "hidden_size": 32, "num_key_value_heads": 2, "use_qk_norm": True}
-    model, run, sites = foreign("Cohere", choices)
+    model, run, sites = family("Cohere", choices)
     found = cell(model, run, sites["decoder.layers.1.self"], 1, 4)
     assert "x_query" not in found
     assert "x_value" in found

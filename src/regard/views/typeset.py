@@ -5,7 +5,7 @@ import re
 from regard.views.signs import prose, visible
 
 # A symbol as sentences and titles write it: S_raw, W_Q, S_raw,h, √d_k, Kᵀ.
-_SYMBOL = re.compile(r"(?<![A-Za-z0-9_])(√?)([A-Za-z])(?:_([A-Za-z0-9]+(?:,[a-z0-9]+)?))?(ᵀ?)(?![A-Za-z0-9_])")
+_SYMBOL = re.compile(r"(?<![A-Za-z0-9_.])(√?)([A-Za-z])(?:_([A-Za-z0-9]+(?:,[a-z0-9]+)?))?(ᵀ?)(?![A-Za-z0-9_])")
 
 _IN_TEXT = {
     **{sign: f"\\{sign}" for sign in "&%$#_{}"},
