@@ -57,14 +57,25 @@ def _levels(tile: np.ndarray) -> list[list[Any]]:
     return [[at / LEVELS, "".join(f"M{x} {y}h1v1h-1z" for y, x in np.argwhere(level == at))] for at in found]
 
 
+def _told(weight: float, digits: int, sign: str) -> str:
+    return minus(number(weight, digits)) + sign
+
+
 def _links(picture: Links) -> Data:
+    kinds: list[Data] = [{"kind": kind} for kind in picture.kinds] or [{} for _ in picture.links]
     return {
         "top": [visible(token) for token in picture.top],
         "bottom": [visible(token) for token in picture.bottom],
         "told_apart": {"top": told_apart(picture.top), "bottom": told_apart(picture.bottom)},
         "links": [
-            {"top": top, "bottom": bottom, "weight": _finite(weight), "text": minus(number(weight, picture.digits))}
-            for top, bottom, weight in picture.links
+            {
+                "top": top,
+                "bottom": bottom,
+                "weight": _finite(weight),
+                "text": _told(weight, picture.digits, sign),
+                **kind,
+            }
+            for (top, bottom, weight), sign, kind in zip(picture.links, picture.signs(), kinds, strict=True)
         ],
     }
 

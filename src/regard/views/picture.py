@@ -10,6 +10,7 @@ from typing import Literal
 import numpy as np
 
 Layout = Literal["query-rows", "key-rows"]
+KINDS = {"both": "=", "gold": "−", "model": "+"}
 
 
 @dataclass(frozen=True)
@@ -75,12 +76,19 @@ class Links(Picture):
         top, bottom: the tokens of the two lines (for a translation: source above, target below).
         links: (index in top, index in bottom, weight 0…1).
         digits: digits after the point.
+        kinds: of each link, who has it, people (`gold`), the `model` or `both`; empty where nobody compares. Each is
+            written after its weight as its sign in `KINDS`, so colour is never alone in telling it.
     """
 
     top: tuple[str, ...] = ()
     bottom: tuple[str, ...] = ()
     links: tuple[tuple[int, int, float], ...] = ()
     digits: int = 2
+    kinds: tuple[str, ...] = ()
+
+    def signs(self) -> tuple[str, ...]:
+        """What is written after the weight of each link."""
+        return tuple(f" {KINDS[kind]}" for kind in self.kinds) or ("",) * len(self.links)
 
 
 @dataclass(frozen=True)

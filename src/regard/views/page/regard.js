@@ -226,7 +226,7 @@ function wordRow(data, side) {
 
 function curve(link) {
   const strength = Math.min(Math.max(link.weight, 0), 1);
-  const path = shape("path", { "stroke-width": 0.8 + 6 * strength });
+  const path = shape("path", { "stroke-width": 0.8 + 6 * strength, ...(link.kind && { class: link.kind }) });
   path.style.setProperty("--v", strength);
   return path;
 }

@@ -12,6 +12,7 @@ from regard.views.signs import minus, number, shortened
 
 _WORD = 12.0
 _BETWEEN, _DROP = 20.0, 96.0
+_TINTS = {"both": "#15489e", "gold": "#5b6571", "model": "#d55e00"}  # as in the page
 
 
 def links(picture: Links, fonts: Fonts, width: float) -> Block:
@@ -27,8 +28,9 @@ def links(picture: Links, fonts: Fonts, width: float) -> Block:
     upper, lower = _WORD * 1.1, _WORD * 1.1 + 8 + _DROP + 8 + _WORD
 
     def paint(axes: Axes, x: float, y: float) -> None:
-        for top, bottom, weight in sorted(picture.links, key=lambda link: link[2]):
-            _curve(axes, x + above[top], x + below[bottom], y + upper + 8, weight)
+        kinds = picture.kinds or ("",) * len(picture.links)
+        for (top, bottom, weight), kind in sorted(zip(picture.links, kinds, strict=True), key=lambda each: each[0][2]):
+            _curve(axes, x + above[top], x + below[bottom], y + upper + 8, weight, kind)
         for words, centres, line in zip(rows, (above, below), (upper, lower), strict=True):
             for word, centre in zip(words, centres, strict=True):
                 write(axes, x + centre, y + line, word, fonts, _WORD, ha="center")
@@ -51,16 +53,23 @@ def _centres(widths: list[float], total: float) -> list[float]:
 
 def _listed(picture: Links) -> list[list[str]]:
     """For each word below, its weights as they are written under it."""
-    listed: list[list[float]] = [[] for _ in picture.bottom]
-    for _, bottom, weight in picture.links:
-        listed[bottom].append(weight)
-    return [[minus(number(weight, picture.digits)) for weight in sorted(row, reverse=True)] for row in listed]
+    listed: list[list[tuple[float, str]]] = [[] for _ in picture.bottom]
+    for (_, bottom, weight), sign in zip(picture.links, picture.signs(), strict=True):
+        listed[bottom].append((weight, sign))
+    ordered = [sorted(row, key=lambda each: -each[0]) for row in listed]
+    return [[minus(number(weight, picture.digits)) + sign for weight, sign in row] for row in ordered]
 
 
-def _curve(axes: Axes, start: float, end: float, y: float, weight: float) -> None:
+def _curve(axes: Axes, start: float, end: float, y: float, weight: float, kind: str) -> None:
     strength = min(max(weight, 0.0), 1.0)
     bend = _DROP * 0.55
     points = [(start, y), (start, y + bend), (end, y + _DROP - bend), (end, y + _DROP)]
     path = Curve(points, [Curve.MOVETO, Curve.CURVE4, Curve.CURVE4, Curve.CURVE4])
-    tint = colour(0.25 + 0.75 * strength, LIGHT)
-    axes.add_patch(PathPatch(path, fill=False, edgecolor=tint, linewidth=0.5 + 5 * strength, capstyle="round"))
+    tint = _TINTS.get(kind) or colour(0.25 + 0.75 * strength, LIGHT)
+    width = 0.5 + 5 * strength
+    dashes = (0, (3, 2)) if kind == "gold" else "solid"
+    axes.add_patch(
+        PathPatch(
+            path, fill=False, edgecolor=tint, linewidth=width, linestyle=dashes, capstyle="butt" if kind else "round"
+        )
+    )
