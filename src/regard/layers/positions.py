@@ -81,8 +81,8 @@ class Learned(Positions):
     def begin(self, std: float = 0.1) -> None:
         """Begin as sines of this size: neighbours are then alike, and "one before" is one turn for all places.
 
-        Larger than word vectors begin (0.02), so that heads find places first: after ten million tokens one head of
-        `tiny-gpt` looked one back with 0.8 of its weight, and with sines of 0.02 the best did with 0.4, at a higher loss.
+        Larger than word vectors begin (0.02), so that heads find places first: after ten million tokens a head of
+        `tiny-gpt` looked one back with 0.8 of its weight; with sines of 0.02 the best did with 0.4, at a higher loss.
         """
         self.table.weight.copy_(sinusoidal(*self.table.weight.shape) * std * 2**0.5)
 
