@@ -51,12 +51,9 @@ def align(
     form: Annotated[str, typer.Option("--format", metavar="|".join(FORMS))] = FORMS[0],
     lang: Lang = None,
 ) -> None:
-    for value, known, name in (
-        (form, FORMS, "--format"),
-        (end, ENDS, "--end"),
-        (symmetrize, SYMMETRIES, "--symmetrize"),
-    ):
-        one_of(value, known, name)
+    one_of(form, FORMS, "--format")
+    one_of(end, ENDS, "--end")
+    one_of(symmetrize, SYMMETRIES, "--symmetrize")
     from regard.tasks.pictures import check_places
 
     check_places(picture or [], alone=form == "json")
@@ -71,11 +68,11 @@ def align(
     marked = _gold(gold, read, reverse)
     aligners = _aligners(model, reverse_model, chosen_by_hand, end)
     if choose is not None:
-        known = _pairs(choose_pairs, columns, encoding) if choose_pairs else read
-        _choose(aligners, known, _gold(choose, known, reverse) or [], way)
+        told = _pairs(choose_pairs, columns, encoding) if choose_pairs else read
+        _choose(aligners, told, _gold(choose, told, reverse) or [], way)
     found = _printed(aligners, read, way, form, keep=pair - 1)
     if marked is not None:
-        _tell(found, marked, aligners[0].reading, form)
+        _tell(found, marked, form)
     for path in picture or []:
         _draw(found[pair - 1], marked[pair - 1] if marked else None, path, lang)
 
@@ -118,7 +115,7 @@ def _aligners(model: str, reverse_model: str | None, by_hand: dict[str, Any], en
     chosen = None if (layer, head, shift) == (None,) * 3 else Reading(layer, head, bool(shift))
     found = [Aligner(model, chosen), *([Aligner(reverse_model)] if reverse_model else [])]
     for each in found:
-        each.reading = replace(each.reading, end=end)
+        each.reading = replace(each.reading, end=end)  # type: ignore[arg-type]
     return found
 
 
@@ -131,7 +128,12 @@ def _choose(aligners: "list[Aligner]", pairs: "Pairs", gold: "list[Gold]", way: 
         with counting(len(read), say("cli.align_choosing", model=each.name)) as done:
             tried = choose(read, marked, each, way=way, done=done)
         each.reading = tried[0].reading
-        facts = {"model": each.name, "options": options(tried[0].reading), "count": len(tried), "pairs": len(read)}
+        facts: dict[str, Any] = {
+            "model": each.name,
+            "options": options(tried[0].reading),
+            "count": len(tried),
+            "pairs": len(read),
+        }
         print(say("cli.align_chose", aer=_figure(tried[0].score.aer), **facts), file=sys.stderr)
 
 
@@ -150,7 +152,7 @@ def _printed(aligners: "list[Aligner]", pairs: "Pairs", way: "Way", form: str, k
 
     found = []
     with counting(len(pairs), say("cli.aligning", model=aligners[0].name)) as done:
-        for at, each in enumerate(align(pairs, aligners[0], reverse=(aligners[1:] or [None])[0], way=way)):
+        for at, each in enumerate(align(pairs, aligners[0], reverse=aligners[1] if aligners[1:] else None, way=way)):
             line = pharaoh(each.links)
             told = {"source": each.source, "target": each.target, "alignment": line}
             print(json.dumps(told, ensure_ascii=False) if form == "json" else line)
@@ -164,7 +166,7 @@ def _printed(aligners: "list[Aligner]", pairs: "Pairs", way: "Way", form: str, k
     return found
 
 
-def _tell(found: "list[Alignment]", gold: "list[Gold]", reading: "Reading", form: str) -> None:
+def _tell(found: "list[Alignment]", gold: "list[Gold]", form: str) -> None:
     """The score: after the alignments in JSON, else for people on stderr."""
     from regard.text.alignments import Score, score
 
