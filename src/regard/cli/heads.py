@@ -1,0 +1,53 @@
+"""`regard heads`: where to look: what each head does, and what is lost without it."""
+
+import json
+import sys
+from typing import Annotated
+
+import typer
+
+from regard.cli.output import put
+from regard.cli.parameters import Lang, Output
+from regard.core.nearest import one_of
+from regard.language import say
+from regard.models.catalogue import DEFAULTS
+
+FORMS = ("text", "json")
+
+
+def heads(
+    what: Annotated[str | None, typer.Argument(metavar="TEXT", show_default=False)] = None,
+    model: Annotated[str, typer.Option(metavar="NAME")] = DEFAULTS["generation"],
+    source: Annotated[str | None, typer.Option("--input", "-i", metavar="FILE", show_default=False)] = None,
+    field: Annotated[str | None, typer.Option(metavar="NAME", show_default=False)] = None,
+    target: Annotated[str | None, typer.Option(metavar="TEXT", show_default=False)] = None,
+    by: Annotated[str, typer.Option(metavar="role|effect|sharpness|ROLE")] = "role",
+    top: Annotated[int, typer.Option(min=1, max=10_000, metavar="N")] = 12,
+    effect: Annotated[bool, typer.Option("--effect/--no-effect")] = True,
+    output: Output = None,
+    form: Annotated[str, typer.Option("--format", metavar="|".join(FORMS))] = FORMS[0],
+    text: Annotated[bool, typer.Option("--text")] = False,
+    encoding: Annotated[str, typer.Option(metavar="NAME")] = "utf-8",
+    lang: Lang = None,
+) -> None:
+    one_of(form, FORMS, "--format")
+    from regard.tasks import heads as task
+    from regard.tasks import pictures
+    from regard.tasks.sources import openings
+    from regard.views import terminal
+
+    one_of(by, task.BY, "--by")
+    into_json = output is not None and output.lower().endswith(".json")
+    if output is not None and not into_json:
+        pictures.check_places([output])
+    texts = openings([] if what is None else [what], source, field=field, as_text=text, encoding=encoding)
+    found = task.find(model, list(texts), target=target, by=by, effect=effect)
+    if into_json or form == "json":
+        put(json.dumps(found.json(), ensure_ascii=False, allow_nan=False), output if into_json else None)
+        return
+    drawn = found.picture(lang, most=top)
+    if output is None:
+        print(terminal.render(drawn))
+        return
+    note = pictures.write(drawn, output)
+    print(" ".join([say("cli.wrote", path=output), note]).strip(), file=sys.stderr)
