@@ -244,6 +244,15 @@ def test_every_family_is_taken_apart(name: str) -> None:
     assert ("sink" in found) == (name == "GPT-OSS")
 
 
+def test_sixteen_bits() -> None:
+    """The same, as far as a run in bf16 can tell."""
+    model, run, sites = running(EVERY["Llama"]().to(torch.bfloat16), "Llama")
+    found = cell(model, run, sites["decoder.layers.1.self"], 1, 3)
+    redone(found)
+    assert {"query_turned", "after"} <= found.numbers.keys()
+    assert 1e-5 < found.check.deviation < found.check.tolerance == 2e-2
+
+
 def test_what_is_not_understood_is_said_and_the_rest_holds() -> None:
     """Norms with a matrix of gains (Cohere) are not taken apart: queries and keys begin as they entered the kernel."""
     choices = {**SMALL, "hidden_size": 32, "num_key_value_heads": 2, "use_qk_norm": True}

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from regard.inspection.cell.heard import Heard
-from regard.inspection.cell.linear import Linear, cuts, linears, same
+from regard.inspection.cell.linear import CLOSE, ROUGH, Linear, cuts, linears, rough, same
 from regard.inspection.cell.norms import norm
 from regard.inspection.cell.turning import Turn, turning
 
@@ -151,11 +151,12 @@ def _to_kernel(before: Tensor, entered: Tensor) -> tuple[Turn | None, float] | N
     """A turn, a factor, or nothing between these (heads, n, d)."""
     if same(before, entered):
         return None, 1.0
+    within = ROUGH if rough(before, entered) else CLOSE
     before, entered = before.double(), entered.double()
     factor = float((before * entered).sum() / before.square().sum().clamp(min=1e-30))
-    if same((before * factor).float(), entered.float()):
+    if same(before * factor, entered, within):
         return None, factor
-    turn = turning(before.float().double(), entered)
+    turn = turning(before, entered, within)
     return None if turn is None else (turn, 1.0)
 
 

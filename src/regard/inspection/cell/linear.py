@@ -12,13 +12,18 @@ CLOSE, ROUGH = 2e-5, 2e-2
 """How far two tensors that are the same may be, by the largest entry: of fp32, and of 16 bits."""
 
 
-def same(came: Tensor, expected: Tensor) -> bool:
-    """Whether two tensors of one shape are the same but for rounding."""
+def rough(*tensors: Tensor) -> bool:
+    """Whether one of these was computed in 16 bits."""
+    return any(tensor.dtype in (torch.float16, torch.bfloat16) for tensor in tensors)
+
+
+def same(came: Tensor, expected: Tensor, within: float | None = None) -> bool:
+    """Whether two tensors of one shape are the same but for rounding; `within` where their types do not tell."""
     if came.shape != expected.shape or not expected.numel():
         return False
-    rough = torch.float16 in (came.dtype, expected.dtype) or torch.bfloat16 in (came.dtype, expected.dtype)
+    within = within or (ROUGH if rough(came, expected) else CLOSE)
     far = (came.double() - expected.double()).abs().max()
-    return bool(far <= (ROUGH if rough else CLOSE) * expected.double().abs().max().clamp(min=1e-6))
+    return bool(far <= within * expected.double().abs().max().clamp(min=1e-6))
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,11 @@ from torch import Tensor
 
 from regard.inspection.cell.anatomy import Normed
 from regard.inspection.cell.heard import Heard
-from regard.inspection.cell.linear import CLOSE, Linear, linears, same
+from regard.inspection.cell.linear import Linear, linears, rough, same
 from regard.inspection.cell.norms import norm
+
+SUM_CLOSE, SUM_ROUGH = 2e-3, 1e-1
+"""How far a difference in the stream may be from what was added, by its largest entry: the stream itself is larger."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,7 @@ def output_map(calls: Sequence[Heard], moment: int, joined: Tensor) -> Linear | 
 
 def stream(calls: Sequence[Heard], output: Linear, row: int) -> Stream | None:
     """The residual stream before and after, at one position; None where nothing heard is their sum."""
-    size = output.y.shape
+    size, within = output.y.shape, SUM_ROUGH if rough(output.y) else SUM_CLOSE
     vectors = list(_vectors(calls, size, row))
     earlier = [vector for moment, vector in vectors if moment < output.moment]
     later = [vector for moment, vector in vectors if moment > output.moment]
@@ -45,10 +48,10 @@ def stream(calls: Sequence[Heard], output: Linear, row: int) -> Stream | None:
     for plain in (True, False):  # a factor is the last thing to think of: a norm of one vector is one, too
         for normed, added in ways:
             for before, after in product(earlier, later):
-                factor = _factor(after - before, added)
+                factor = _factor(after - before, added, within)
                 if factor is not None and (factor == 1) == plain:
                     return Stream(before, after, normed, factor)
-    return _beside(earlier, later, output.y[row].double())
+    return _beside(earlier, later, output.y[row].double(), within)
 
 
 def _vectors(calls: Sequence[Heard], size: torch.Size, row: int) -> Iterator[tuple[int, Tensor]]:
@@ -73,20 +76,20 @@ def _added(calls: Sequence[Heard], output: Linear, row: int) -> Iterator[tuple[N
             yield Normed(parts.get("mean"), parts["size"], formula.gain, formula.shift), call.made[row].double()
 
 
-def _factor(difference: Tensor, added: Tensor) -> float | None:
+def _factor(difference: Tensor, added: Tensor, within: float) -> float | None:
     """f, where this difference is f · added; None where it is not."""
     size = added.abs().max()
     factor = float((difference * added).sum() / added.square().sum().clamp(min=1e-30))
-    factor = 1.0 if abs(factor - 1) < 1e-3 else factor
-    close = (difference - factor * added).abs().max() <= 100 * CLOSE * abs(factor) * size
+    factor = 1.0 if abs(factor - 1) < within / 2 else factor
+    close = (difference - factor * added).abs().max() <= within * abs(factor) * size
     return factor if bool(close) and abs(factor) > 1e-6 and bool(size > 0) else None
 
 
-def _beside(earlier: Sequence[Tensor], later: Sequence[Tensor], added: Tensor) -> Stream | None:
+def _beside(earlier: Sequence[Tensor], later: Sequence[Tensor], added: Tensor, within: float) -> Stream | None:
     """Another module's vectors are added at the same time."""
     for before, after in product(earlier, later):
         rest = after - before - added
         for other in later:
-            if other is not after and _factor(rest, other) == 1.0:
+            if other is not after and _factor(rest, other, within) == 1.0:
                 return Stream(before, after, beside=other)
     return None

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from regard.inspection.cell.linear import same
+from regard.inspection.cell.linear import CLOSE, same
 
 
 @dataclass(frozen=True)
@@ -38,22 +38,22 @@ class Turn:
         return Turn(self.first[pairs], self.second[pairs], self.cos[:, pairs], self.sin[:, pairs])
 
 
-def turning(before: Tensor, after: Tensor) -> Turn | None:
+def turning(before: Tensor, after: Tensor, within: float = CLOSE) -> Turn | None:
     """The rotation between (heads, n, d) and (heads, n, d), the same in all heads; None where it is none."""
-    for first, second in _pairings(before, after):
+    for first, second in _pairings(before, after, within):
         found = _fitted(before, after, first, second)
-        if same(found(before), after):
+        if same(found(before), after, within):
             moved = (before != after).flatten(0, 1).any(0)
             turned = moved[first] | moved[second]
             return found.of(turned) if turned.any() else found
     return None
 
 
-def _pairings(before: Tensor, after: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+def _pairings(before: Tensor, after: Tensor, within: float) -> Iterator[tuple[Tensor, Tensor]]:
     """Halves, then neighbours, over as many of the first entries as may have been turned, the most first."""
     width = before.shape[-1]
     for turned in range(width - width % 2, 0, -2):
-        if turned < width and not same(before[..., turned:], after[..., turned:]):
+        if turned < width and not same(before[..., turned:], after[..., turned:], within):
             return
         half, all_of = turned // 2, torch.arange(turned)
         yield all_of[:half], all_of[half:]
