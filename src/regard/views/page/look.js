@@ -74,17 +74,23 @@ function remember({ look, state }) {
 const shade = (value, top) => Math.sqrt(Math.max(value, 0) / (top || 1)); // small weights are seen, too
 
 function paint(at, canvas, [high, wide, values], top, turned) {
-  const ramp = at.look.ramps[at.dark.matches ? "dark" : "light"].map((colour) => parseInt(colour.slice(1), 16));
+  const ramp = at.look.ramps[at.dark.matches ? "dark" : "light"].map(inMemory);
   [canvas.width, canvas.height] = turned ? [high, wide] : [wide, high];
   const pen = canvas.getContext("2d");
   const image = pen.createImageData(canvas.width, canvas.height);
+  const pixels = new Uint32Array(image.data.buffer);
   for (let i = 0; i < values.length; i++) {
     const to = turned ? (i % wide) * high + Math.floor(i / wide) : i;
-    const colour = ramp[Math.round(shade(values[i], top) * (ramp.length - 1))];
-    image.data.set([colour >> 16, (colour >> 8) & 255, colour & 255, 255], to * 4);
+    pixels[to] = ramp[Math.round(shade(values[i], top) * (ramp.length - 1))];
   }
   pen.putImageData(image, 0, 0);
 }
+
+// A colour as a canvas has it: red in the lowest byte, all of it opaque.
+const inMemory = (colour) => {
+  const [red, green, blue] = [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16));
+  return (0xff000000 | (blue << 16) | (green << 8) | red) >>> 0;
+};
 
 const most = (values) => values.reduce((top, value) => Math.max(top, value), 0);
 

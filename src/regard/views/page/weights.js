@@ -5,7 +5,9 @@ const KINDS = { f4: Float32Array, u2: Uint16Array, i2: Int16Array, i4: Int32Arra
 
 /** `data` with its arrays read: each has `values`, `shape` and `scale`. */
 export async function unpacked(data) {
-  const packed = Uint8Array.from(atob(data.blob), (sign) => sign.charCodeAt(0));
+  const signs = atob(data.blob);
+  const packed = new Uint8Array(signs.length);
+  for (let i = 0; i < signs.length; i++) packed[i] = signs.charCodeAt(i);
   const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
   const whole = new Uint8Array(await new Response(stream).arrayBuffer());
   const arrays = Object.fromEntries(Object.entries(data.arrays).map(([name, entry]) => [name, placed(whole, entry)]));
@@ -27,7 +29,9 @@ function placed(whole, { type, shape, scale, at }) {
 /** Part `at` of an array along its first axis, as numbers. */
 export function part({ values, shape, scale }, at) {
   const size = shape.slice(1).reduce((product, side) => product * side, 1);
-  return Float64Array.from(values.subarray(at * size, (at + 1) * size), (step) => step * scale);
+  const found = new Float64Array(size);
+  for (let i = 0; i < size; i++) found[i] = values[at * size + i] * scale;
+  return found;
 }
 
 /** Whether every weight of a head is in the page. */
@@ -61,13 +65,15 @@ function scored(look, head, query, scale) {
   const [q, keys, vector] = ["query", "key", "vector"].map((name) => look.arrays[`${name}/${head}`]);
   const wide = q.shape[1];
   const asked = q.values.subarray(query * wide, (query + 1) * wide);
-  return Float64Array.from({ length: keys.shape[0] }, (_, key) => {
+  const scores = new Float64Array(keys.shape[0]);
+  for (let key = 0; key < scores.length; key++) {
     let sum = 0;
     for (let at = 0, from = key * wide; at < wide; at++) {
       sum += vector ? vector.values[at] * Math.tanh(asked[at] + keys.values[from + at]) : asked[at] * keys.values[from + at];
     }
-    return sum * scale;
-  });
+    scores[key] = sum * scale;
+  }
+  return scores;
 }
 
 // What is added to scaled scores: by key − query alone, or for each pair.
