@@ -22,7 +22,19 @@ from regard.core.nearest import nearest
 from regard.language import LANGUAGES, catalogue, choose, say
 from regard.version import __version__
 
-COMMANDS = ("explain", "translate", "generate", "train", "evaluate", "record", "look", "evidence", "heads", "models")
+COMMANDS = (
+    "explain",
+    "translate",
+    "generate",
+    "train",
+    "evaluate",
+    "record",
+    "look",
+    "evidence",
+    "heads",
+    "align",
+    "models",
+)
 
 _INTERRUPTED, _PIPE_CLOSED = 130, 141  # what a shell gives for SIGINT and SIGPIPE
 
