@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from regard.core import masks, scorers
     from regard.core.attend import attend, steps
     from regard.core.fused import fused
+    from regard.tasks.evidence import evidence, knockout
     from regard.tasks.loading import load
     from regard.tasks.occurrences import occurrences
     from regard.tasks.recording import record
@@ -25,6 +26,8 @@ _HOME = {
     "steps": "regard.core.attend",
     "masks": "regard.core.masks",
     "scorers": "regard.core.scorers",
+    "evidence": "regard.tasks.evidence",
+    "knockout": "regard.tasks.evidence",
     "load": "regard.tasks.loading",
     "occurrences": "regard.tasks.occurrences",
     "record": "regard.tasks.recording",
@@ -32,7 +35,19 @@ _HOME = {
 
 _ROOMS = ("masks", "scorers")  # modules of small things, public as they are
 
-__all__ = ["__version__", "attend", "fused", "load", "masks", "occurrences", "record", "scorers", "steps"]
+__all__ = [
+    "__version__",
+    "attend",
+    "evidence",
+    "fused",
+    "knockout",
+    "load",
+    "masks",
+    "occurrences",
+    "record",
+    "scorers",
+    "steps",
+]
 
 speak_with(say)
 

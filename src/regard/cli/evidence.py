@@ -53,7 +53,7 @@ def evidence(
     one = task.One(part, layer, head, query, key) if (layer, head, query, key) != (None,) * 4 else None
     if part is not None and one is None:
         raise BadInput("evidence_part_alone")
-    told = task.tell(
+    told = task.evidence(
         model, whole(what, None, as_text=text), target=target, kind=of, most=top, how=cast("How", how), one=one
     )
     if into_json or form == "json":

@@ -9,7 +9,8 @@ import numpy as np
 
 from regard.core.errors import BadInput
 from regard.core.protocols import Site
-from regard.inspection.evidence import Effect, Evidence, Target, effects, evidence, likeliest
+from regard.inspection.evidence import Effect, Evidence, Target, effects, likeliest
+from regard.inspection.evidence import evidence as gathered
 from regard.inspection.knockout import Edge, How, Knockout
 from regard.inspection.subject import Own, Resumed, Subject
 from regard.inspection.trace import READ, SOURCE
@@ -136,7 +137,25 @@ class Told:
         )
 
 
-def tell(
+def knockout(model: Any, text: str, *, target: str | None = None, how: How = "renormalised", **one: Any) -> Told:
+    """What a model says of a text when some of its edges are cut, all at once.
+
+    Args:
+        model, target, how: as `evidence` takes them.
+        one: `part`, `layer`, `head`, `query`, `key`: which edges; what is not named stands for all.
+
+    Raises:
+        BadInput: as `evidence`.
+
+    >>> told = knockout("en-fr", "The black cat ate the mouse.", query=4, key=3)
+    >>> effect = told.found.effects[0]
+    >>> effect.weight > 0.9 and effect.delta_log_prob < -5
+    True
+    """
+    return evidence(model, text, target=target, how=how, one=One(**one))
+
+
+def evidence(
     model: Any,
     text: str,
     *,
@@ -158,6 +177,10 @@ def tell(
 
     Raises:
         BadInput: an empty text, one too long, a model without attention, an edge that is not there.
+
+    >>> told = evidence("en-fr", "The black cat ate the mouse.", most=3)
+    >>> [told.place(effect)["key_token"] for effect in told.found.effects][:1]
+    [' ate']
     """
     of = opened(model)
     subject, wanted = subject_of(of, text, target)
@@ -170,7 +193,7 @@ def tell(
 def _found(subject: Subject, target: Target | None, kind: str, most: int, how: How, one: One | None) -> Evidence:
     if one is None and kind == "edges":
         runs = Resumed(subject) if isinstance(subject, Own) and isinstance(subject.model, Gpt) else None
-        return evidence(subject, target, most=most, how=how, runs=runs)
+        return gathered(subject, target, most=most, how=how, runs=runs)
     base = subject.logits([[]])[0]
     target = target or likeliest(base)
     knockouts: list[Knockout] = [one.knockout(subject)] if one is not None else list(_each(subject, kind))
