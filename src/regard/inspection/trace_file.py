@@ -54,5 +54,5 @@ def _digest(told: str, tensors: dict[str, np.ndarray]) -> str:
     digest = hashlib.sha256(told.encode())
     for name, tensor in sorted(tensors.items()):
         digest.update(f"{name} {tensor.dtype} {tensor.shape} ".encode())
-        digest.update(np.ascontiguousarray(tensor).reshape(-1).view(np.uint8))  # its bytes, without a copy
+        digest.update(np.ascontiguousarray(tensor).reshape(-1).data)  # its bytes, without a copy
     return digest.hexdigest()
