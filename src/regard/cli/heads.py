@@ -2,17 +2,24 @@
 
 import json
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from regard.cli.output import put
 from regard.cli.parameters import Lang, Output
+from regard.core.errors import BadInput
 from regard.core.nearest import one_of
 from regard.language import say
 from regard.models.catalogue import DEFAULTS
 
+if TYPE_CHECKING:
+    from regard.tasks.heads import Found
+    from regard.tasks.readings import Read
+
 FORMS = ("text", "json")
+PARTS = ("encoder", "decoder", "cross")
+Number = Annotated[int | None, typer.Option(min=0, metavar="N", show_default=False)]
 
 
 def heads(
@@ -24,6 +31,11 @@ def heads(
     by: Annotated[str, typer.Option(metavar="role|effect|sharpness|ROLE")] = "role",
     top: Annotated[int, typer.Option(min=1, max=10_000, metavar="N")] = 12,
     effect: Annotated[bool, typer.Option("--effect/--no-effect")] = True,
+    readings: Annotated[bool, typer.Option("--readings")] = False,
+    part: Annotated[str | None, typer.Option(metavar="encoder|decoder|cross", show_default=False)] = None,
+    layer: Number = None,
+    head: Number = None,
+    query: Number = None,
     output: Output = None,
     form: Annotated[str, typer.Option("--format", metavar="|".join(FORMS))] = FORMS[0],
     text: Annotated[bool, typer.Option("--text")] = False,
@@ -31,6 +43,10 @@ def heads(
     lang: Lang = None,
 ) -> None:
     one_of(form, FORMS, "--format")
+    if part is not None:
+        one_of(part, PARTS, "--part")
+    if not readings and (part, layer, head, query) != (None,) * 4:
+        raise BadInput("heads_scope_alone")
     from regard.tasks import heads as task
     from regard.tasks import pictures
     from regard.tasks.sources import openings
@@ -41,11 +57,17 @@ def heads(
     if output is not None and not into_json:
         pictures.check_places([output])
     texts = openings([] if what is None else [what], source, field=field, as_text=text, encoding=encoding)
-    found = task.find(model, list(texts), target=target, by=by, effect=effect)
+    found: Found | Read
+    if readings:
+        from regard.tasks.readings import Scope, read
+
+        found = read(model, "\n".join(texts), Scope(part, layer, head), query=query, target=target)
+    else:
+        found = task.find(model, list(texts), target=target, by=by, effect=effect)
     if into_json or form == "json":
         put(json.dumps(found.json(), ensure_ascii=False, allow_nan=False), output if into_json else None)
         return
-    drawn = found.picture(lang, most=top)
+    drawn = found.picture(lang, most=top) if isinstance(found, task.Found) else found.picture(lang)
     if output is None:
         print(terminal.render(drawn))
         return

@@ -18,14 +18,14 @@ SCALE = 2**28
 """Capacities of flow are whole numbers: weights times this, so that each edge is off by at most 2⁻²⁹."""
 
 SOURCES = {
-    "weight": "the weights themselves, mean over heads and layers",
-    "norm": "Kobayashi et al. 2020, Attention is Not Only a Weight, section 2",
-    "rollout": "Abnar & Zuidema 2020, Quantifying Attention Flow in Transformers, section 3",
-    "flow": "Abnar & Zuidema 2020, Quantifying Attention Flow in Transformers, section 3",
-    "gradient": "Chefer et al. 2021, Generic Attention-model Explainability, equations 5 to 11",
-    "knockout": "exact: the change of the log-probability where the token may not be looked at",
+    "weight": "",
+    "norm": "Kobayashi et al. 2020, 2.2",
+    "rollout": "Abnar & Zuidema 2020, 3",
+    "flow": "Abnar & Zuidema 2020, 3",
+    "gradient": "Chefer et al. 2021, 3.1",
+    "knockout": "",
 }
-"""Where each reading is from."""
+"""Where each reading is from: Attention is Not Only a Weight; Quantifying Attention Flow; Generic Explainability."""
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ def relevance(mixings: Sequence[Mixing], count: int) -> Tensor:
     """Gradient × attention, positive parts averaged over heads, carried on from attention to attention: (count, count).
 
     Self-attention: R ← R + Ā·R. Cross-attention, with the side that asks t and the source s: Rᵗˢ ← Rᵗˢ + R̄ᵗᵗᵀ·Ā·R̄ˢˢ,
-    R̄ being R − 1 with rows that sum to one, and 1 again (equations 8 to 10).
+    R̄ being R − 1 with rows that sum to one, and 1 again (their equations 8 to 10).
     """
     found = torch.eye(count, dtype=torch.float64)
     for each in mixings:

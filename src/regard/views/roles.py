@@ -61,7 +61,7 @@ def _cell(row: Row, column: str, lang: str | None) -> str | int | float:
     if column == "role":
         return say(f"heads.{row.role or 'none'}", lang)
     if column in ("part", "layer", "head"):
-        return getattr(row, column)  # type: ignore[no-any-return]
+        return getattr(row, column)
     value = getattr(row, column)
     return math.nan if value is None else value
 
