@@ -81,7 +81,7 @@ def _model(asked: argparse.Namespace, numbers: torch.dtype) -> Gpt:
     while _sharpness(model, min(asked.lengths)) > 0.5:
         for layer in model.layers:
             for projection in (layer.attention.to_query, layer.attention.to_key):
-                projection.weight.data.mul_(1.5)
+                projection.weight.data.mul_(1.1)
     return model.to(numbers)
 
 
@@ -111,7 +111,7 @@ def _measured(model: Gpt, n: int, asked: argparse.Namespace, clock: Callable[[],
         "recorded": lambda: _recorded(model, n, "qk"),
         "statistics": lambda: [statistics(*place) for place in places],
         "reduced": lambda: _recorded(model, n, "statistics"),
-        "row": lambda: kept.weights(layer=1, head=1, rows=slice(n // 2, n // 2 + 1)),
+        "row": lambda: kept.weights(layer=0, head=1, rows=slice(n // 2, n // 2 + 1)),
     }
     if n <= EAGER and not asked.quick:
         works["eager"] = _eager(model, ids)
