@@ -88,7 +88,7 @@ def find(
     if not read:
         raise BadInput("look_empty")
     of = opened(model)
-    traces = [record(of, text, target=target) for text in read]
+    traces = [record(model, text, target=target) for text in read]
     if not traces[0].sites:
         raise BadInput("no_attention", name=of.name)
     found = roles_of(traces)

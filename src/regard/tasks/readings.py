@@ -114,7 +114,7 @@ def read(
     except BadInput as error:
         if error.code not in MUTE:
             raise
-        return _silent(of, record(of, text, keep=("query", "key", "value")), scope, query)
+        return _silent(of, record(model, text, keep=("query", "key", "value")), scope, query)
     if not subject.sites:
         raise BadInput("no_attention", name=of.name)
     at = _query(scope.of(subject.sites)[0], subject.sequences, subject.asked[-1] if query is None else query)  # type: ignore[attr-defined]

@@ -1,0 +1,51 @@
+"""Heads and readings of models of `transformers`: one that writes, and an encoder that says nothing."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import transformers as hf
+from test_recording import WORDS, made, tokenizer  # noqa: F401
+
+import regard
+from regard.tasks.heads import find
+from regard.tasks.readings import Scope, read
+
+LINE = "the black cat ate the black cat"
+
+
+@pytest.fixture(scope="module")
+def neox(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Another family of decoders, so that transformers alone runs it."""
+    torch.manual_seed(5)
+    sizes = {"hidden_size": 20, "num_hidden_layers": 3, "num_attention_heads": 5, "intermediate_size": 23}
+    ends = {"bos_token_id": 2, "eos_token_id": 3}
+    config = hf.GPTNeoXConfig(vocab_size=len(WORDS), max_position_embeddings=17, **ends, **sizes)
+    folder = tmp_path_factory.mktemp("made") / "tiny-neox"
+    hf.GPTNeoXForCausalLM(config).save_pretrained(folder)
+    tokenizer().save_pretrained(folder)
+    return folder
+
+
+def test_an_encoder_has_roles_and_readings_without_effects(made: Path) -> None:  # noqa: F811
+    found = find(str(made), LINE)
+    assert len(found.heads) == 10
+    assert found.effects == (None,) * 10
+    assert all(head.roles["next"] is not None for head in found.heads)
+    told = read(str(made), LINE, Scope(layer=1, head=3), query=2)
+    weights = regard.record(str(made), LINE).weights(layer=1, head=3)[2]
+    np.testing.assert_allclose(told.readings["weight"], weights, atol=1e-6)  # type: ignore[arg-type]
+    assert (told.readings["gradient"], told.readings["knockout"], told.target) == (None, None, ())
+    assert told.picture().parts
+
+
+def test_a_decoder_of_transformers_has_every_reading(neox: Path) -> None:
+    found = find(str(neox), LINE, by="effect")
+    sizes = [abs(each or 0.0) for each in found.effects]
+    assert len(sizes) == 15
+    assert sizes == sorted(sizes, reverse=True)
+    assert sizes[0] > 0
+    told = read(str(neox), LINE)
+    assert all(each is not None and len(each) == len(told.keys) for each in told.readings.values())
+    assert sum(told.readings["rollout"] or []) == pytest.approx(1, abs=1e-5)
