@@ -240,7 +240,7 @@ BREAKS: dict[str, tuple[Callable[[Path], Any], str]] = {
     "fewer layers": (lambda path: configured(path, num_hidden_layers=1), "weights_unexpected"),
     "layers without end": (lambda path: configured(path, num_hidden_layers=20_000), "weights_layers"),
     "layers below none": (lambda path: configured(path, num_hidden_layers=-1), "weights_layers"),
-    "wider": (lambda path: configured(path, hidden_size=25), "foreign_unreadable"),
+    "wider": (lambda path: configured(path, hidden_size=25), "weights_mismatch"),
     "heads that do not divide": (lambda path: configured(path, num_attention_heads=3), "foreign_unreadable"),
     "no heads": (lambda path: configured(path, num_attention_heads=0), "config_field"),
     "heads below none": (lambda path: configured(path, num_attention_heads=-1), "config_field"),
@@ -268,6 +268,14 @@ def test_a_folder_that_cannot_be_trusted_is_refused(bert: Path, fault: str, monk
     assert refused(bert).code == code
 
 
+def test_who_writes_into_a_model_by_data_has_another_fingerprint(made: Path) -> None:
+    model = hf.BertModel.from_pretrained(made)
+    before = foreign_models.fingerprint(model)
+    assert foreign_models.fingerprint(model) == before
+    model.pooler.dense.weight.data.mul_(1.5)
+    assert foreign_models.fingerprint(model) != before
+
+
 def test_a_head_of_another_task_is_no_fault(bert: Path) -> None:
     weights = load_file(bert / "model.safetensors")
     save_file({**weights, "classifier.weight": torch.ones(3, 20)}, bert / "model.safetensors", {"format": "pt"})
@@ -292,16 +300,24 @@ def test_what_changes_on_disk_is_read_again(bert: Path) -> None:
         ("", {}, "look_empty"),
         (" \n", {}, "look_empty"),
         (["the cat", ""], {}, "look_empty"),
+        ([], {}, "look_empty"),
         ("the cat " * 6, {}, "look_too_long"),
         ("a\0b", {}, "text_typed_nul"),
         ("the cat", {"keep": "everything"}, "keep_unknown"),
         ("the cat", {"layers": [2]}, "no_site"),
         ("the cat", {"heads": [5]}, "head_absent"),
         ({"input_ids": torch.arange(5)}, {}, "foreign_inputs"),
+        ("the cat", {"target": "le chat"}, "target_unread"),
+        (["the cat", "a cat"], {"target": ["le chat"]}, "record_targets"),
     ],
 )
 def test_what_cannot_be_read_is_refused(made: Path, text: Any, how: dict[str, Any], code: str) -> None:
     assert refused(made, text, **how).code == code
+
+
+def test_a_target_that_ours_would_not_read_is_refused() -> None:
+    assert refused("tiny-gpt", target="le chat").code == "target_unread"
+    assert refused("en-fr", ["black cat"], target=["le chat", "noir"]).code == "record_targets"
 
 
 def test_what_is_no_model_is_refused(tmp_path: Path) -> None:

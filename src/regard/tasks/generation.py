@@ -105,9 +105,7 @@ class Generator:
         plan = asked.manner(self.forbidden)
         read = [each if isinstance(each, Prompt) else self.read(each, n) for n, each in enumerate(prompts, start=1)]
         found = continued(self._speaker, [prompt.ids for prompt in read], plan, done=done)
-        made = [
-            [self.made(prompt, each, asked, plan) for each in one] for prompt, one in zip(read, found, strict=True)
-        ]
+        made = [[self.made(prompt, each, asked, plan) for each in one] for prompt, one in zip(read, found, strict=True)]
         return made if plan.count > 1 else [one[0] for one in made]
 
     def stream(self, prompt: str, **how: Unpack[How]) -> "Stream":

@@ -76,9 +76,19 @@ def record(
         raise BadInput("record_ready", name=of.name)
     several = not isinstance(text, str)
     texts = [text] if isinstance(text, str) else list(text)
-    targets = [target] * len(texts) if isinstance(target, str | None) else list(target)
+    targets = _targets(texts, target) or [None] * len(texts)
     found = [_own(of, each, wanted, how) for each, wanted in zip(texts, targets, strict=True)]
     return found if several else found[0]
+
+
+def _targets(texts: list[str], target: Any) -> list[str] | None:
+    """A target for each text, one for all, or none."""
+    if target is None:
+        return None
+    targets = [target] * len(texts) if isinstance(target, str) else list(target)
+    if len(targets) != len(texts):
+        raise BadInput("record_targets", texts=len(texts), targets=len(targets))
+    return targets
 
 
 def opened(model: Any, tokenizer: Any = None) -> Any:
@@ -131,6 +141,8 @@ def _read(found: Path, name: str, state: tuple[tuple[str, int], ...]) -> Any:
 
 def _own(model: Translator | Generator, text: str, target: str | None, how: dict[str, Any]) -> Trace:
     """A trace of one of our models."""
+    if isinstance(model, Generator) and target is not None:
+        raise BadInput("target_unread", name=model.name)
     sides = _written(model, text) if isinstance(model, Generator) else _translated(model, text, target)
     return own.record(model.model, sides, name=model.name, fingerprint=model.fingerprint, **how)
 
@@ -172,8 +184,7 @@ def _foreign(foreign: Any, text: Text, target: Any, how: dict[str, Any]) -> Any:
         found = of_foreign(foreign, reading.of_inputs(foreign, text), **how)
         return found if len(found) > 1 else found[0]
     texts = [typed(each).text for each in ([text] if isinstance(text, str) else text)]
-    targets = (
-        None if target is None else [typed(each).text for each in ([target] if isinstance(target, str) else target)]
-    )
-    found = of_foreign(foreign, reading.of_texts(foreign, texts, targets), **how)
+    targets = _targets(texts, target)
+    wanted = None if targets is None else [typed(each).text for each in targets]
+    found = of_foreign(foreign, reading.of_texts(foreign, texts, wanted), **how)
     return found[0] if isinstance(text, str) else found

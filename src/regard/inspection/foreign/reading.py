@@ -43,11 +43,16 @@ def of_texts(foreign: Foreign, texts: Sequence[str], targets: Sequence[str] | No
         targets: of a model with two sides, what it is to write; None for what it writes by itself, greedily.
 
     Raises:
-        BadInput: `foreign_untold`: no tokenizer; `look_empty`, `look_too_long`.
+        BadInput: `foreign_untold`: no tokenizer; `target_unread`: a target for a model with one side; `look_empty`,
+            `look_too_long`.
     """
     tokenizer = foreign.tokenizer
     if tokenizer is None:
         raise BadInput("foreign_untold", name=foreign.name)
+    if targets is not None and not foreign.two_sided:
+        raise BadInput("target_unread", name=foreign.name)
+    if not texts:
+        raise BadInput("look_empty")
     read = [_limited(foreign, cut(tokenizer, text)) for text in texts]
     inputs, sources = padded(tokenizer, read, left=tokenizer.padding_side == "left")
     if not foreign.two_sided:
