@@ -6,6 +6,8 @@ import re
 import pytest
 from asking import ask
 
+from regard.views.evidence import NAMED, evidence
+
 LINE, MODEL = "The black cat ate the mouse.", ("--model", "en-fr")
 
 
@@ -93,7 +95,15 @@ def test_what_cannot_be_cut_is_refused(options: tuple[str, ...], named: str) -> 
     status, out, err = ask("evidence", LINE, *MODEL, *options)
     assert (status, out) == (2, "")
     assert named in err
+    assert "None" not in err
     assert "Traceback" not in err
+
+
+def test_a_long_target_is_named_by_its_beginning() -> None:
+    found = evidence([], [f"t{n}" for n in range(NAMED + 5)], -1.5, float("nan"), how="zeroed", lang="en")
+    assert found.title is not None
+    assert f"t{NAMED - 1} …”" in found.title
+    assert f"t{NAMED}" not in found.title
 
 
 def test_a_model_without_attention_and_an_empty_text() -> None:

@@ -121,6 +121,7 @@ def test_the_range_of_queries_is_said() -> None:
 def test_a_trace_of_statistics_has_pictures_and_no_single_weights() -> None:
     trace = statistics_alone(traced(67))
     assert refusal(Asked(), trace).code == "no_rows_kept"
+    assert refusal(Asked(words=True), trace).code == "no_rows_kept"
     assert isinstance(looked(trace, Asked()).picture("en"), Rows)
     assert "<main" in looked(trace, Asked()).html("en")
 

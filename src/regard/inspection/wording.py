@@ -22,7 +22,7 @@ def worded(trace: Trace, places: Many[tuple[Site, int]]) -> Trace:
     written without spaces keeps its tokens.
 
     Raises:
-        BadInput: `words_too_many`: the weights of so many heads do not fit.
+        BadInput: `words_too_many`: the weights of so many heads do not fit; `no_rows_kept`: statistics alone were.
     """
     needed = 4 * sum(len(trace.sequences[s.queries].ids) * len(trace.sequences[s.keys].ids) for s, _ in places)
     if needed > MOST_BYTES:
@@ -31,6 +31,8 @@ def worded(trace: Trace, places: Many[tuple[Site, int]]) -> Trace:
     sides = {name: _side(side, groups[name]) for name, side in trace.sequences.items()}
     tensors = {}
     for site in dict.fromkeys(site for site, _ in places):
+        if not trace.computes(site) and f"{site.address}/weights" not in trace.tensors:
+            raise BadInput("no_rows_kept", address=site.address)
         heads = [head for other, head in places if other == site]
         into = (groups[site.keys], groups[site.queries])
         found = [to_words(trace.weights(part=site.part, layer=site.layer, head=head), *into) for head in heads]

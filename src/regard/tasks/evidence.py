@@ -56,7 +56,8 @@ class One:
         if self.head is not None and not 0 <= self.head < site.n_heads:
             raise BadInput("no_head", head=self.head, n_heads=site.n_heads, address=site.address)
         if not (0 <= (self.query or 0) < queries and 0 <= (self.key or 0) < keys):
-            raise BadInput("edge_outside", query=self.query, key=self.key, queries=queries, keys=keys)
+            query, key = ("–" if asked is None else asked for asked in (self.query, self.key))
+            raise BadInput("edge_outside", query=query, key=key, queries=queries, keys=keys)
 
 
 @dataclass(frozen=True)

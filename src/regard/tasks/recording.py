@@ -76,7 +76,7 @@ def record(
         raise BadInput("record_ready", name=of.name)
     several = not isinstance(text, str)
     texts = [text] if isinstance(text, str) else list(text)
-    targets = _targets(texts, target) or [None] * len(texts)
+    targets: Sequence[str | None] = _targets(texts, target) or [None] * len(texts)
     found = [_own(of, each, wanted, how) for each, wanted in zip(texts, targets, strict=True)]
     return found if several else found[0]
 

@@ -8,6 +8,9 @@ from regard.language import say
 from regard.views.picture import Rows, Table
 from regard.views.signs import number, shortened
 
+NAMED = 24
+"""Tokens of a target that a title names, at most."""
+
 
 @dataclass(frozen=True)
 class Cut:
@@ -50,7 +53,7 @@ def evidence(
     columns += ["weight_column"] if edges else []
     head = [say(f"evidence.{name}", lang) for name in (*columns, "change_column", "kl_column", "rank_column")]
     rows = [[*_named(cut, columns), cut.change, cut.kl, cut.rank + 1, _flag(cut, lang)] for cut in cuts]
-    told = " ".join(shortened(token) for token in target)
+    told = " ".join([*(shortened(token) for token in target[:NAMED]), *["…"] * (len(target) > NAMED)])
     title = say("evidence.title", lang, target=told, log_prob=number(log_prob, 3))
     table = Table(head=(*head, ""), rows=tuple(map(tuple, rows)), digits=3)
     sentences = [_first(cuts[0], lang)] if cuts else [say("evidence.nothing", lang)]
