@@ -10,6 +10,7 @@ import torch
 
 import regard
 from regard.core.tap import tapped
+from regard.inspection.heads import previous_token
 from regard.models import catalogue
 
 
@@ -34,6 +35,21 @@ def test_three_can_begin_as_one_vector() -> None:
     for stage in ("decoder/positioned", *(f"decoder.layers.{n}/states" for n in range(6))):
         apart = torch.cdist(seen[stage], seen[stage])[[0, 0, 1], [1, 2, 2]]
         assert (apart > 0.05 * seen[stage].norm(dim=-1).mean()).all(), stage
+
+
+UNSEEN = """\
+The bus to the airport was late again, so the three of them shared a taxi and talked about the film all the way.
+My sister moved to a small city near the coast last year. She works in an office during the week, and on Saturdays \
+she plays football with her friends. When I visited her in June, we walked along the beach every evening and talked \
+about the old days. The weather was warm, the food was good, and nobody wanted to go home.
+"""
+"""Written for this test, in the English of today, which the model never saw."""
+
+
+def test_some_head_looks_one_back() -> None:
+    trace = regard.record("tiny-gpt", UNSEEN)
+    scores = [previous_token(trace.weights(layer=layer, head=head)) for layer in range(6) for head in range(6)]
+    assert max(scores) >= 0.5
 
 
 @pytest.mark.slow
