@@ -99,8 +99,14 @@ def occurrences(text: str, word: str, model: str | Path = catalogue.DEFAULTS["ge
     places = _places(text, word, side.spans)
     if len(places) < 2:
         raise BadInput("word_once", word=word, count=len(places))
-    who = {"name": loaded.name, "fingerprint": loaded.fingerprint}
-    trace = recording.record(loaded.model, {READ: side}, **who, keep=("weights", *VECTORS), check="full")
+    trace = recording.record(
+        loaded.model,
+        {READ: side},
+        name=loaded.name,
+        fingerprint=loaded.fingerprint,
+        keep=("weights", *VECTORS),
+        check="full",
+    )
     found = stages(trace)
     if np.array_equal(found["embedded"], found["positioned"]):
         del found["positioned"]

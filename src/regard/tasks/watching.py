@@ -111,8 +111,8 @@ class Watcher:
     def _trace(self, model: Any, step: int) -> Trace:
         name = f"{self.folder.parent.name}/{_name(step)}"
         with precision.using("fp32", recurrent=False):
-            who = {"name": name, "fingerprint": fingerprint(model)}
-            made = recording.record(model, self.probe, **who, keep="weights", check="full")
+            told = fingerprint(model)
+            made = recording.record(model, self.probe, name=name, fingerprint=told, keep="weights", check="full")
         return replace(made, tensors={key: tensor.astype(np.float16) for key, tensor in made.tensors.items()})
 
     def _write(self, trace: Trace, step: int) -> None:
