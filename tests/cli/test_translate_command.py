@@ -278,7 +278,7 @@ def test_a_full_disk_is_a_failure_not_bad_input(reverser: Path, tmp_path: Path, 
 def test_a_trace_that_is_wrong_is_no_picture(reverser: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from regard.inspection import record
 
-    monkeypatch.setattr(record, "_deviation", lambda came, expected: float("nan"))
+    monkeypatch.setattr(record, "_logits_deviation", lambda *runs: float("nan"))
     answer = ask("translate", "--model", reverser, "ant", "--format", "json")
     assert (answer.code, answer.out) == (1, "")
     assert "wrong picture is worse than none" in answer.err

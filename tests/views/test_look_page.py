@@ -174,6 +174,7 @@ def test_a_head_and_a_token_are_chosen_by_pointing_and_by_keys(tmp_path: Path) -
         assert numbers() == wanted(1, 40)
         assert view.evaluate("location.hash") == "#head=0.1&query=40"
         view.locator("details.numbers summary").click()
+        view.locator("details.numbers tbody tr").nth(N - 1).wait_for(state="attached")
         assert view.locator("details.numbers tbody tr").count() == N
         first = view.locator("details.numbers tbody tr").nth(40).locator("td").nth(1).inner_text()
         assert [float(each.rsplit(" ", 1)[1]) for each in first.split(" · ")] == [weight for _, weight in wanted(1, 40)]

@@ -82,7 +82,7 @@ def find(
 
     >>> found = find("tiny-gpt", "Once upon a time", effect=False)
     >>> found.heads[0].role
-    'first'
+    'previous'
     """
     read = [texts] if isinstance(texts, str) else [text for text in texts if text.strip()]
     if not read:
