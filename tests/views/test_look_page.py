@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from attentive import causal, heads_of, statistics_alone, traced
 from browsing import opened, parsed
 from playwright._impl._driver import compute_driver_executable
 from samples import HOSTILE
 
+from attentive import causal, heads_of, statistics_alone, traced
 from regard.inspection.trace import Trace
 from regard.views.look_page import Page, data, render
 
