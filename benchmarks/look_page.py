@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     began = time.perf_counter()
     page = looked(trace, Asked()).html("en")
     made = time.perf_counter() - began
-    entropy = looked(trace, Asked()).heads.statistics.entropy.mean() / math.log(asked.tokens)
+    entropy = float(looked(trace, Asked()).heads.statistics.entropy.mean()) / math.log(asked.tokens)
     seconds = drawn(page, asked.rounds)
     size = len(page.encode())
     holds = size <= MOST_BYTES and min(seconds) <= MOST_SECONDS
