@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from regard.core.recipe import Recipe
-from regard.inspection.evidence import Effect, Evidence, Target, agreement, edge_of, effects, evidence, likeliest
+from regard.inspection.evidence import Effect, Evidence, Target, agreement, effects, evidence, likeliest
 from regard.inspection.knockout import Edge
 from regard.inspection.ranking import changes, ranked
 from regard.inspection.record import teacher_forced
@@ -72,22 +72,27 @@ def test_the_circuit_copies() -> None:
     assert likeliest(subject().logits([[]])[0]) == Target((B,))
 
 
+def test_ranks_count_from_one_at_the_worst_place() -> None:
+    logits = torch.tensor([[[3.0, 1.0, 2.0], [0.0, 5.0, 4.0]]])
+    assert [Target(ids).rank(logits).tolist() for ids in [(0, 1), (2, 1), (0, 0)]] == [[1], [2], [3]]
+
+
 @pytest.mark.parametrize("how", ["renormalised", "zeroed"])
 def test_knockout_finds_exactly_the_edges_that_carry_the_copy(how: str) -> None:
     whole, target = subject(), Target((B,))
     edges = [Edge(at, head, q, k) for at in (FIRST, SECOND) for head in (0, 1) for q in range(6) for k in range(q + 1)]
     base = whole.logits([[]])[0]
     found = effects(whole, base, target, [[edge] for edge in edges], how)  # type: ignore[arg-type]
-    moved = {edge_of(each) for each in found if abs(each.delta_log_prob) > 1e-6}
+    moved = {each.knockout[0] for each in found if abs(each.delta_log_prob) > 1e-6}
     assert moved == CARRIERS
-    assert all(each.delta_log_prob < -1 for each in found if edge_of(each) in CARRIERS)
+    assert all(each.delta_log_prob < -1 for each in found if each.knockout[0] in CARRIERS)
 
 
 def test_a_carrier_cut_changes_what_is_said_and_nothing_else_has_a_gradient() -> None:
     found = evidence(subject(), most=60)
-    assert edge_of(found.effects[0]) in CARRIERS
+    assert found.effects[0].knockout[0] in CARRIERS
     first = found.effects[0]
-    assert (first.rank > 0, first.kl > 1, first.weight) == (True, True, pytest.approx(1, abs=1e-6))
+    assert (first.rank > 1, first.kl > 1, first.weight) == (True, True, pytest.approx(1, abs=1e-6))
     assert found.log_prob == pytest.approx(math.log(math.e**9 / (math.e**9 + VOCAB - 1)), abs=1e-4)
 
 
@@ -151,7 +156,7 @@ def test_ranked_by_gradients_and_confirmed(how: str) -> None:
 def test_in_part_and_whole_tell_the_same() -> None:
     whole = trained()
     one, other = evidence(whole, most=20), evidence(whole, most=20, runs=Resumed(whole))
-    assert [edge_of(e) for e in one.effects[:5]] == [edge_of(e) for e in other.effects[:5]]
+    assert [e.knockout[0] for e in one.effects[:5]] == [e.knockout[0] for e in other.effects[:5]]
     ours, theirs = ([e.delta_log_prob for e in each.effects] for each in (one, other))
     np.testing.assert_allclose(ours, theirs, atol=1e-5)
 

@@ -7,7 +7,7 @@ from torch import Tensor
 from foreign import DECODERS, ENCODERS, TRANSLATORS
 from regard.core.errors import BadInput
 from regard.core.recipe import shared
-from regard.inspection.evidence import edge_of, evidence
+from regard.inspection.evidence import evidence
 from regard.inspection.foreign import reading
 from regard.inspection.foreign.record import record
 from regard.inspection.foreign.run import Foreign
@@ -73,7 +73,7 @@ def test_gradients_rank_what_knockouts_tell(family: str) -> None:
     found = evidence(subject(family), most=25)
     assert found.agreement > 0.5
     assert abs(found.effects[0].delta_log_prob) > 1e-4
-    assert edge_of(found.effects[0]).address.split(".")[0] in ("encoder", "decoder")
+    assert found.effects[0].knockout[0].address.split(".")[0] in ("encoder", "decoder")
 
 
 def test_the_model_is_left_as_it_was() -> None:

@@ -49,6 +49,17 @@ def test_words_sum_over_keys_and_average_over_queries() -> None:
     np.testing.assert_allclose(heads.weights(heads.names.index((1, 2))), by_hand, atol=1e-6)
 
 
+def test_words_of_other_heads_in_each_layer() -> None:
+    """Three heads of the first layer and one of the second: each is still its own."""
+    trace = spoken()
+    first, second = trace.sites
+    whole = looked(trace, Asked(words=True)).heads
+    found = worded(trace, ((first, 0), (first, 2), (second, 1)))
+    for site, head in ((first, 0), (first, 2), (second, 1)):
+        expected = whole.weights(whole.names.index((site.layer, head)))
+        np.testing.assert_array_equal(found.weights(layer=site.layer, head=head), expected)
+
+
 def test_of_text_without_spaces_tokens_are_words() -> None:
     side = Sequence(
         "退貨 cats", ("退", "貨", " cat", "s"), (1, 2, 3, 4), (0, 0, 1, 1), ((0, 1), (1, 2), (2, 6), (6, 7))
@@ -64,6 +75,20 @@ def test_words_of_a_long_text_are_made_of_a_few_heads_alone(monkeypatch: pytest.
 
 
 # Which heads and which queries
+
+
+def test_a_head_is_named_only_for_what_it_does() -> None:
+    """A hundredth of its weight on the token before makes no head of that kind; the sharpest is named anyhow."""
+    scores = {"before": np.array([0.01, 0.2]), "sharp": np.array([0.05, 0.04])}
+    assert standing_out(scores) == [(1, "before"), (0, "sharp")]
+
+
+def test_a_trace_says_itself_which_model_it_is_of(tmp_path: Path) -> None:
+    traced(7).save(tmp_path / "t.safetensors")
+    for what in (str(tmp_path / "t.safetensors"), str(tmp_path)):
+        with pytest.raises(BadInput) as caught:
+            look(what, Asked(), model="tiny-gpt")
+        assert caught.value.facts == {"one": "--model", "other": what}
 
 
 def test_heads_that_stand_out() -> None:

@@ -132,7 +132,8 @@ def test_tokens_written_cover_the_text_without_gaps() -> None:
     assert side.text == "a cat 飛!"
     parts = [side.text[start:end] for start, end in side.spans]
     assert "".join(part for part, before in zip(parts, [None, *parts], strict=False) if part != before) == side.text
-    assert parts.count("飛") == len(bpe.encode("飛").ids) - 0 or " 飛" in parts
+    of_it = [start for start, end in bpe.encode(" 飛").offsets if " 飛"[start:end].endswith("飛")]
+    assert sum("飛" in part for part in parts) == len(of_it) > 1
 
 
 def test_nothing_to_translate() -> None:

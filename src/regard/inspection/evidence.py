@@ -12,7 +12,7 @@ import torch
 from scipy.stats import spearmanr
 from torch import Tensor
 
-from regard.inspection.knockout import Edge, How, Knockout
+from regard.inspection.knockout import How, Knockout
 from regard.inspection.ranking import Estimate, ranked
 from regard.inspection.subject import Subject
 
@@ -42,8 +42,8 @@ class Target:
         return self._at(logits).sum(-1)
 
     def rank(self, logits: Tensor) -> Tensor:
-        """How many tokens are likelier, at the place where most are."""
-        return (logits > self._at(logits)[..., None]).sum(-1).amax(-1)
+        """Where it stands among all tokens, from 1, at the place where it stands worst."""
+        return 1 + (logits > self._at(logits)[..., None]).sum(-1).amax(-1)
 
     def _at(self, values: Tensor) -> Tensor:
         ids = torch.tensor(self.ids, device=values.device).expand(values.shape[:-1])
@@ -64,7 +64,7 @@ class Effect:
         weight: of the edge, where one alone was cut.
         delta_logit, delta_log_prob: of the target; negative where the cut took something from it.
         kl: of what the model says without from what it says with, in nats, summed over places.
-        rank: of the target afterwards; 0 is the likeliest.
+        rank: of the target afterwards, among all tokens; 1 is the likeliest.
         estimate: of delta_log_prob by gradients, where there is one.
     """
 
@@ -165,10 +165,3 @@ def agreement(one: Sequence[float], other: Sequence[float]) -> float:
 def _told(effect: Effect, estimate: Estimate) -> Effect:
     numbers = (effect.delta_logit, effect.delta_log_prob, effect.kl, effect.rank)
     return Effect([estimate.edge], estimate.weight, *numbers, estimate.change)
-
-
-def edge_of(effect: Effect) -> Edge:
-    """The one edge that was cut."""
-    (edge,) = effect.knockout
-    assert isinstance(edge, Edge)
-    return edge

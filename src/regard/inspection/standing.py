@@ -12,6 +12,9 @@ ROLES = ("before", "first", "itself", "sharp")
 COUNT = 8
 """At most so many heads are named."""
 
+LEAST = 0.1
+"""A head is named for a place that it looks at only from so much weight on; the sharpest are named in any case."""
+
 
 def roles(found: Statistics[np.ndarray]) -> dict[str, np.ndarray]:
     """How much each head is of each of `ROLES`: (heads,) numbers within 0…1, means over the queries from the second on.
@@ -33,13 +36,18 @@ def roles(found: Statistics[np.ndarray]) -> dict[str, np.ndarray]:
 def standing_out(scores: Mapping[str, np.ndarray], count: int = COUNT) -> list[tuple[int, str]]:
     """The heads that stand out, each with what it is best at: the best of each role in turn, then the second best …
 
-    A head is named once, by the first role that names it; a role in which no head has any weight names none.
+    A head is named once, by the first role that names it; a role but `sharp` names only heads of at least `LEAST`.
 
     >>> standing_out({"before": np.array([0.1, 0.9, 0.2]), "sharp": np.array([0.8, 0.9, 0.3])}, 3)
     [(1, 'before'), (0, 'sharp'), (2, 'before')]
     """
     waiting = {
-        role: [int(at) for at in np.argsort(-each, kind="stable") if each[at] > 0] for role, each in scores.items()
+        role: [
+            int(at)
+            for at in np.argsort(-each, kind="stable")
+            if each[at] > 0 and (role == "sharp" or each[at] >= LEAST)
+        ]
+        for role, each in scores.items()
     }
     named: dict[int, str] = {}
     while len(named) < count and any(waiting.values()):

@@ -33,6 +33,10 @@ class Subject(Protocol):
     def sequences(self) -> Mapping[str, Side]:
         """What it reads and writes."""
 
+    @property
+    def asked(self) -> Sequence[int]:
+        """The places whose logits are looked at."""
+
     def logits(self, knockouts: Sequence[Knockout], how: How = "renormalised") -> Tensor:
         """What it says under each of these knockouts, (knockouts, places, vocab_size)."""
 

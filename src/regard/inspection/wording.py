@@ -29,16 +29,14 @@ def worded(trace: Trace, places: Many[tuple[Site, int]]) -> Trace:
         raise BadInput("words_too_many", heads=len(places), needed=needed >> 20, most=MOST_BYTES >> 20)
     groups = {name: _groups(side) for name, side in trace.sequences.items()}
     sides = {name: _side(side, groups[name]) for name, side in trace.sequences.items()}
-    tensors = {}
+    tensors, kept = {}, tuple(sorted({head for _, head in places}))  # the same heads in every place, as a trace has it
     for site in dict.fromkeys(site for site, _ in places):
         if not trace.computes(site) and f"{site.address}/weights" not in trace.tensors:
             raise BadInput("no_rows_kept", address=site.address)
-        heads = [head for other, head in places if other == site]
         into = (groups[site.keys], groups[site.queries])
-        found = [to_words(trace.weights(part=site.part, layer=site.layer, head=head), *into) for head in heads]
+        found = [to_words(trace.weights(part=site.part, layer=site.layer, head=head), *into) for head in kept]
         tensors[f"{site.address}/weights"] = np.stack(found).astype(np.float32)
     sites = tuple(site for site in trace.sites if f"{site.address}/weights" in tensors)
-    kept = tuple(sorted({head for _, head in places}))
     return replace(trace, sequences=sides, sites=sites, tensors=tensors, recipes={}, heads=kept)
 
 

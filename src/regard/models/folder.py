@@ -65,7 +65,7 @@ def load(folder: Path, name: str | None = None) -> Loaded:
         raise BadInput("no_model_folder", path=str(folder))
     if (folder / MANIFEST).is_file():
         verify(folder)
-    fields = _fields(folder / CONFIG)
+    fields = fields_of(folder / CONFIG)
     form = form_named(fields.get("model_type"), folder / CONFIG)
     if form.sealed:
         verify(folder)
@@ -83,8 +83,12 @@ def restore(folder: Path, model: Any) -> None:
     model.load_state_dict(_tensors(form, model.config, listed(folder), model.state_dict()))
 
 
-def _fields(path: Path) -> Fields:
-    """A JSON object."""
+def fields_of(path: Path) -> Fields:
+    """A JSON object, as a config is.
+
+    Raises:
+        BadInput: `config_broken`.
+    """
     try:
         fields = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
@@ -156,7 +160,7 @@ def _tensors(form: Form, config: Any, weights: Weights, ours: dict[str, torch.Te
 def _ends(folder: Path, fields: Fields, vocab_size: int) -> tuple[int, ...]:
     """The ids that end a text: as `transformers` has it, by the generation config, else by the config."""
     path = folder / GENERATION
-    said = (_fields(path) if path.is_file() else {}).get("eos_token_id")
+    said = (fields_of(path) if path.is_file() else {}).get("eos_token_id")
     path, said = (folder / CONFIG, fields.get("eos_token_id")) if said is None else (path, said)
     ends = said if isinstance(said, list) else [] if said is None else [said]
     for each in ends:

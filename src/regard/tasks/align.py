@@ -12,7 +12,6 @@ from regard.inspection.trace import Trace
 from regard.language import say
 from regard.tasks.generation import Generator
 from regard.tasks.recording import opened, record
-from regard.tasks.translation import Translator
 from regard.text.alignments import Gold, Score, Symmetry, balanced, both_ways, score, symmetrised
 from regard.text.pairs import Pairs
 from regard.text.words import Link
@@ -91,10 +90,7 @@ class Aligner:
         """
         if not (source.strip() and target.strip()):
             raise BadInput("text_empty")
-        held, cutter = (
-            (self.model, None) if isinstance(self.model, Translator) else (self.model.model, self.model.tokenizer)
-        )
-        trace: Trace = record(held, source, target=target, keep="weights", parts=["cross"], tokenizer=cutter)
+        trace: Trace = record(self.model, source, target=target, keep="weights", parts=["cross"])
         if not trace.sites:
             raise BadInput("no_attention", name=self.name)
         return trace

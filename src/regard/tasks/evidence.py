@@ -46,7 +46,7 @@ class One:
         sites = [site for site in subject.sites if self.part in (None, site.part) and self.layer in (None, site.layer)]
         if not sites:
             known = ", ".join(site.address for site in subject.sites)
-            raise BadInput("no_site", part=self.part or "–", layer=self.layer, sites=known)
+            raise BadInput("no_site", part=self.part or subject.sites[0].part, layer=self.layer, sites=known)
         for site in sites:
             self._refuse_outside(subject, site)
         return [Edge(site.address, self.head, self.query, self.key) for site in sites]

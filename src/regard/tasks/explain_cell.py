@@ -157,10 +157,9 @@ def _own(opened: Translator | Generator, text: str, target: str | None) -> _Read
 def _foreign(foreign: Any, text: str, target: str | None) -> _Ready:
     """A model of `transformers`, with the text in it; it runs once to see where it attends."""
     from regard.inspection.foreign import reading
-    from regard.inspection.foreign.door import watched
-    from regard.inspection.foreign.record import Eye
+    from regard.inspection.foreign.record import Eye, agreed, looking
     from regard.inspection.foreign.run import run as ran
-    from regard.inspection.foreign.switching import asks, switched
+    from regard.inspection.foreign.switching import asks
 
     read = reading.of_texts(foreign, [text], None if target is None else [target])
     if not asks(foreign.model):
@@ -169,14 +168,15 @@ def _foreign(foreign: Any, text: str, target: str | None) -> _Ready:
     def run(sink: Sink) -> Eye:
         sinks: Any = [sink]  # it takes what a keeper takes
         eye = Eye(foreign.model, sinks, {})
-        with switched(foreign.model), watched(eye):
+        with looking(foreign, eye):
             ran(foreign, read.inputs)
         return eye
 
     with torch.inference_mode():
         eye = run(lambda address, visit: None)
     sites = eye.places.ordered()
-    return _Ready(foreign, foreign.model, run, sites, reading.sides(read.sequences[0], sites, eye.sizes))
+    sides = reading.sides(read.sequences[0], sites, agreed(foreign, sites, eye.lengths))
+    return _Ready(foreign, foreign.model, run, sites, sides)
 
 
 def _worded(cell: Cell, opened: Any) -> Cell:

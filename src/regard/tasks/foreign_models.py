@@ -5,7 +5,6 @@ that do not match the config. From the hub only data is fetched, and the folder 
 """
 
 import hashlib
-import json
 import logging
 import math
 import re
@@ -19,6 +18,7 @@ import torch
 
 from regard.core.errors import BadInput
 from regard.inspection.foreign.run import Foreign, first_line
+from regard.models import folder as folders
 from regard.models.tensors import Weights, listed
 
 CONFIG, TOKENIZER_CONFIG = "config.json", "tokenizer_config.json"
@@ -65,9 +65,9 @@ def opened(folder: Path, name: str) -> Foreign:
             `weights_elsewhere`), does not match (`weights_missing`, `weights_unexpected`, `weights_layers`,
             `config_field`, `foreign_unreadable`), or is compressed (`foreign_quantized`).
     """
-    fields = _fields(folder / CONFIG)
+    fields = fields_of(folder)
     for path in (folder / CONFIG, folder / TOKENIZER_CONFIG):
-        _refuse_tricks(_fields(path) if path.is_file() else {}, path)
+        _refuse_tricks(folders.fields_of(path) if path.is_file() else {}, path)
     if (folder / ADAPTER).exists():
         raise BadInput("foreign_detour", path=str(folder), field=ADAPTER)
     weights = listed(folder)
@@ -83,13 +83,15 @@ def opened(folder: Path, name: str) -> Foreign:
 
 
 def held(model: Any, tokenizer: Any = None) -> Foreign:
-    """A model that somebody holds already.
+    """A model that somebody holds already: one of `transformers`, or what was opened before.
 
     Raises:
         BadInput: `record_what`: it is no model that can be recorded.
     """
     import transformers
 
+    if isinstance(model, Foreign):
+        return model
     if not isinstance(model, transformers.PreTrainedModel):
         raise BadInput("record_what", came=type(model).__name__)
     name = Path(str(getattr(model, "name_or_path", "") or type(model).__name__)).name
@@ -121,19 +123,9 @@ _prints: WeakKeyDictionary[Any, tuple[Any, str]] = WeakKeyDictionary()
 
 def fields_of(folder: Path) -> dict[str, Any]:
     """The config of a folder, as it stands in its file."""
-    return _fields(folder / CONFIG)
-
-
-def _fields(path: Path) -> dict[str, Any]:
-    if not path.is_file():
-        raise BadInput("no_model_folder", path=str(path.parent))
-    try:
-        fields = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise BadInput("config_broken", path=str(path), reason=str(error)) from error
-    if not isinstance(fields, dict):
-        raise BadInput("config_broken", path=str(path), reason=type(fields).__name__)
-    return fields
+    if not (folder / CONFIG).is_file():
+        raise BadInput("no_model_folder", path=str(folder))
+    return folders.fields_of(folder / CONFIG)
 
 
 def _refuse_tricks(fields: Any, path: Path) -> None:

@@ -48,12 +48,12 @@ def look(what: str, asked: Asked, *, model: str | None = None, as_text: bool = F
 
     Raises:
         BadInput: a run that was not watched, a part, layer, head or query that is not there, a text that is empty or
-            too long, a file that is no trace.
+            too long, a file that is no trace; a model beside a run or a trace, which say what was read.
     """
-    if not as_text and os.path.isdir(what):
-        return _run(what, asked)
-    if not as_text and what.endswith(".safetensors"):
-        return looked(traces.load(what), asked, named=what)
+    if not as_text and (os.path.isdir(what) or what.endswith(".safetensors")):
+        if model is not None:
+            raise BadInput("options_apart", one="--model", other=what)
+        return _run(what, asked) if os.path.isdir(what) else looked(traces.load(what), asked, named=what)
     text = "\n".join(read_lines(what)) if not as_text and os.path.isfile(what) else typed(what).text
     reader = model or catalogue.DEFAULTS["generation"]
     return looked(recorded(text, reader), asked, named=what, model=model)

@@ -117,7 +117,7 @@ def read(
         return _silent(of, record(model, text, keep=("query", "key", "value")), scope, query)
     if not subject.sites:
         raise BadInput("no_attention", name=of.name)
-    at = _query(scope.of(subject.sites)[0], subject.sequences, subject.asked[-1] if query is None else query)  # type: ignore[attr-defined]
+    at = _query(scope.of(subject.sites)[0], subject.sequences, subject.asked[-1] if query is None else query)
     subject, goal = _asked(subject, wanted, scope, at)
     visits, gradients = subject.graded(goal.log_prob)
     texts = {address: visit.row(0) for address, visit in visits.items()}

@@ -21,7 +21,7 @@ class Cut:
         query, key: the tokens of an edge; of a word that nobody may look at only `key`; empty otherwise.
         weight: of the edge; NaN for more than one edge.
         change, kl: of the target's log-probability, and of all that is said, in nats.
-        rank: of the target afterwards; 0 is the likeliest.
+        rank: of the target afterwards; 1 is the likeliest.
         flag: `heavy_idle`, `light_strong` or nothing.
     """
 
@@ -52,7 +52,7 @@ def evidence(
     columns = [f"{name}_column" for name in told_of if any(getattr(cut, name) for cut in cuts)]
     columns += ["weight_column"] if edges else []
     head = [say(f"evidence.{name}", lang) for name in (*columns, "change_column", "kl_column", "rank_column")]
-    rows = [[*_named(cut, columns), cut.change, cut.kl, cut.rank + 1, _flag(cut, lang)] for cut in cuts]
+    rows = [[*_named(cut, columns), cut.change, cut.kl, cut.rank, _flag(cut, lang)] for cut in cuts]
     told = " ".join([*(shortened(token) for token in target[:NAMED]), *["…"] * (len(target) > NAMED)])
     title = say("evidence.title", lang, target=told, log_prob=number(log_prob, 3))
     table = Table(head=(*head, ""), rows=tuple(map(tuple, rows)), digits=3)

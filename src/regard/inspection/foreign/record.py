@@ -22,9 +22,19 @@ from regard.inspection.trace import Trace
 
 
 class Looker(Watch):
-    """A watch that tells places apart."""
+    """A watch that tells places apart, and makes visits.
 
-    places: Places
+    Attributes:
+        address: of the attention that runs.
+    """
+
+    def __init__(self, model: Any) -> None:
+        self.places, self.calls, self.address = Places(model), Calls(), ""
+
+    def masked(self, module: nn.Module, given: dict[str, Any]) -> Tensor | None:
+        """The model's own mask; here each attention is met, once, before it runs."""
+        self.address = self.places.address(module, given["query"].shape[1])
+        return super().masked(module, given)
 
 
 class Eye(Looker):
@@ -36,21 +46,17 @@ class Eye(Looker):
     """
 
     def __init__(self, model: Any, keepers: Sequence[Keeper], expected: dict[str, int], *, plain: bool = False) -> None:
-        self.plain, self.places = plain, Places(model)
-        self.sizes: dict[str, int] = {}
+        super().__init__(model)
+        self.plain, self._keepers, self._expected = plain, keepers, expected
         self.lengths: dict[str, dict[str, int]] = {}
-        self._calls, self._keepers, self._expected = Calls(), keepers, expected
 
     def saw(self, module: nn.Module, given: dict[str, Any], output: Tensor, weights: Tensor | None) -> Tensor:
         """One attention has run."""
-        visit = self._calls.visit(module, given, output, weights)
-        address = self.places.address(module, visit.query.shape[1])
-        site = self.places.sites[address]
-        here = {site.keys: visit.key.shape[2], site.queries: visit.query.shape[2]}
-        self.lengths[address], self.sizes = here, self.sizes | here
-        self._expected[address] = visit.query.shape[2]  # the whole text in one run
+        visit, site = self.calls.visit(module, given, output, weights), self.places.sites[self.address]
+        self.lengths[self.address] = {site.keys: visit.key.shape[2], site.queries: visit.query.shape[2]}
+        self._expected[self.address] = visit.query.shape[2]  # the whole text in one run
         for keeper, each in zip(self._keepers, rows(visit), strict=True):
-            keeper(address, each)
+            keeper(self.address, each)
         return output
 
 
@@ -87,7 +93,7 @@ def record(
         return eager_weights(foreign, reading, kept, choice)
     far = apart(came, _unwatched(foreign, reading, plain=eye.plain)) if check == "full" else 0.0
     sites, heads = chosen(eye.places.ordered(), choice), None if choice.heads is None else tuple(sorted(choice.heads))
-    who, sizes = (foreign.name, foreign.fingerprint), _agreed(foreign, sites, eye.lengths)
+    who, sizes = (foreign.name, foreign.fingerprint), agreed(foreign, sites, eye.lengths)
     return [
         Trace(*who, sides(given, sites, sizes), sites, each.tensors, each.checked(far), each.recipes, heads)
         for each, given in zip(keepers, reading.sequences, strict=True)
@@ -124,8 +130,8 @@ def _unwatched(foreign: Foreign, reading: Reading, *, plain: bool) -> Tensor | N
         return said(run(foreign, reading.inputs))
 
 
-def _agreed(foreign: Foreign, sites: Sequence[Site], lengths: Mapping[str, Mapping[str, int]]) -> dict[str, int]:
-    """How long each sequence is.
+def agreed(foreign: Foreign, sites: Sequence[Site], lengths: Mapping[str, Mapping[str, int]]) -> dict[str, int]:
+    """How long each sequence is, of what an `Eye` saw at these places.
 
     Raises:
         BadInput: `foreign_stacks`: places read different things under one name, such as images and text.

@@ -9,32 +9,17 @@ from torch import Tensor, nn
 
 from regard.core.errors import BadInput
 from regard.core.protocols import Site
-from regard.inspection.foreign.calls import Calls, allowed
-from regard.inspection.foreign.places import Places
+from regard.inspection.foreign.calls import allowed
 from regard.inspection.foreign.reading import Reading
 from regard.inspection.foreign.record import Looker, looking
 from regard.inspection.foreign.run import Foreign, run
 from regard.inspection.knockout import How, Knife, Knockout
+from regard.inspection.subject import AT_ONCE
 from regard.inspection.trace import Sequence as Side
 from regard.inspection.visit import Visit
 
-AT_ONCE = 64
-"""Runs in a batch, at most."""
 
-
-class _Watch(Looker):
-    """Gives each attention its address, once, before it runs."""
-
-    def __init__(self, model: Any) -> None:
-        self.places, self.calls = Places(model), Calls()
-        self.address = ""
-
-    def masked(self, module: nn.Module, given: dict[str, Any]) -> Tensor | None:
-        self.address = self.places.address(module, given["query"].shape[1])
-        return super().masked(module, given)
-
-
-class Gathering(_Watch):
+class Gathering(Looker):
     """Gathers visits, and leaves at which the gradients with respect to contexts are found."""
 
     def __init__(self, model: Any, *, graded: bool) -> None:
@@ -53,7 +38,7 @@ class Gathering(_Watch):
         return output + self.leaves[self.address]
 
 
-class Cutting(_Watch):
+class Cutting(Looker):
     """Runs each row of a batch with a knockout of its own."""
 
     def __init__(self, model: Any, knife: Knife) -> None:

@@ -8,8 +8,6 @@ from torch import Tensor, nn
 from transformers import DynamicCache, EncoderDecoderCache
 
 from regard.core.errors import BadInput, Failure, RegardError
-from regard.inspection.foreign.calls import Calls
-from regard.inspection.foreign.places import Places
 from regard.inspection.foreign.reading import Reading, target_sides
 from regard.inspection.foreign.record import Looker, chosen, looking
 from regard.inspection.foreign.run import Foreign, first_line
@@ -24,16 +22,15 @@ class Pen(Looker):
     """Is shown every attention of every step, and hands whole batches to one keeper: the winner is known at the end."""
 
     def __init__(self, model: Any, keeper: Keeper, expected: dict[str, int]) -> None:
-        self.places, self._calls = Places(model), Calls()
+        super().__init__(model)
         self._keeper, self._expected = keeper, expected
 
     def saw(self, module: nn.Module, given: dict[str, Any], output: Tensor, weights: Tensor | None) -> Tensor:
         """One attention has run."""
-        visit = self._calls.visit(module, given, output, weights)
-        address = self.places.address(module, visit.query.shape[1])
-        if address.startswith("encoder"):
-            self._expected[address] = visit.query.shape[2]  # it runs once
-        self._keeper(address, visit)
+        visit = self.calls.visit(module, given, output, weights)
+        if self.address.startswith("encoder"):
+            self._expected[self.address] = visit.query.shape[2]  # it runs once
+        self._keeper(self.address, visit)
         return output
 
 
