@@ -12,6 +12,9 @@ from regard.cli import main
 
 PROGRAM = [sys.executable, "-W", "error", "-c", "from regard.cli.main import main; main()"]
 
+PATIENCE = 300
+"""Seconds that a program may take to answer: on a busy machine it takes one to begin."""
+
 
 class Answer(NamedTuple):
     """What a command gave back."""

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from asking import PROGRAM, ask, refused
+from asking import PATIENCE, PROGRAM, ask, refused
 
 import regard
 from regard.models import folder
@@ -191,12 +191,12 @@ def test_a_text_comes_piece_by_piece_and_commands_nothing(model: Path) -> None:
     done = subprocess.Popen(command, stdin=terminal, stdout=terminal, stderr=terminal, env={**os.environ, "TERM": "x"})
     os.close(terminal)
     shown = b""
-    while select.select([control], [], [], 60)[0]:
+    while select.select([control], [], [], PATIENCE)[0]:
         try:
             shown += os.read(control, 1 << 16)
         except OSError:
             break
-    assert done.wait(timeout=60) == 0
+    assert done.wait(PATIENCE) == 0
     assert b"\x1b" not in shown
     assert b"a \\x1b[31m" in shown
     assert b"Seed 3." in shown

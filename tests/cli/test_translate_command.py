@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from asking import PROGRAM, ask, refused, start
+from asking import PATIENCE, PROGRAM, ask, refused, start
 
 from regard.models import folder
 from regard.tasks.translation import load
@@ -319,17 +319,21 @@ def test_what_is_typed_is_answered_at_once(reverser: Path) -> None:
     def until(wanted: bytes) -> bytes:
         seen = b""
         while wanted not in seen:
-            assert select.select([ours], [], [], 60)[0], seen
+            assert select.select([ours], [], [], PATIENCE)[0], seen
             seen += os.read(ours, 4096)
         return seen
 
-    until(b"Ctrl-D ends.")
-    for line, back in (("ant bee", b"bee ant"), ("cat dog eel", b"eel dog cat")):
-        os.write(ours, f"{line}\n".encode())
-        until(back)
-    process.send_signal(signal.SIGINT)
-    assert process.wait(60) == 130
-    os.close(ours)
+    try:
+        until(b"Ctrl-D ends.")
+        for line, back in (("ant bee", b"bee ant"), ("cat dog eel", b"eel dog cat")):
+            os.write(ours, f"{line}\n".encode())
+            until(back)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(PATIENCE) == 130
+    finally:
+        process.kill()
+        process.wait()
+        os.close(ours)
 
 
 def test_closed_streams_are_no_error(reverser: Path) -> None:
