@@ -76,7 +76,7 @@ def folder(tmp_path: Path) -> Path:
     """Where a reader sits who has the files that the documents speak of."""
     fields = [dict(zip(("en", "fr"), pair.split("\t"), strict=True)) for pair in PAIRS]
     files = {
-        "matrices.yaml": blocks(README, "yaml")[0],
+        "matrices.yaml": blocks(ROOT / "docs" / "by-hand.md", "yaml")[0],
         "sentences.txt": "\n".join(SENTENCES) + "\n",
         "prompts.txt": "\n".join(SENTENCES[:3]) + "\n",
         "domain.txt": "sleeps cat the\neats mouse\n",
