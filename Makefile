@@ -1,6 +1,6 @@
 # The one door. Each target makes what it needs by itself: a private environment in .venv, once.
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench compare constraints
+.PHONY: help run test check docs bench compare constraints
 
 # Settings of the user's own shell must not reach the project's Python.
 unexport PYTHONPATH PYTHONHOME PYTHONOPTIMIZE PYTHONWARNINGS MYPYPATH
@@ -24,7 +24,8 @@ $(ready): pyproject.toml constraints.txt
 help:
 	@echo 'make run     translate "the black cat ate the mouse" and show where the model looked (TEXT="…" for your own)'
 	@echo 'make test    the tests (ARGS="-k masks" for some)'
-	@echo 'make check   format, lint, types, tests: what CI runs'
+	@echo 'make check   format, lint, types, docs, tests: what CI runs'
+	@echo 'make docs    the pages, every guide run: out/docs/index.html'
 	@echo 'make bench   the measurements behind every claim of speed or quality (ARGS="throughput" for one)'
 	@echo 'make compare every attention and the Transformer in the same time (hours; goes on where it was stopped)'
 
@@ -44,7 +45,14 @@ check: $(ready)
 	@.venv/bin/python -m ruff format --check .
 	@.venv/bin/python -m ruff check .
 	@.venv/bin/python -m mypy
+	@$(MAKE) --no-print-directory docs
 	@$(MAKE) --no-print-directory test
+
+# Nothing of an earlier build stays, so each guide runs each time. A warning is an error.
+docs: $(ready)
+	@rm -rf out/docs out/doctrees out/jupyter_execute
+	@.venv/bin/python -m sphinx -q -W --keep-going -j 2 -d out/doctrees docs out/docs
+	@echo 'The pages: out/docs/index.html'
 
 bench: $(ready)
 	@.venv/bin/python benchmarks $(ARGS)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from regard.tasks.loading import load
     from regard.tasks.occurrences import occurrences
     from regard.tasks.recording import record
+    from regard.views import picture as pictures
 
 # Each public name and the module it lives in.
 _HOME = {
@@ -31,9 +32,10 @@ _HOME = {
     "load": "regard.tasks.loading",
     "occurrences": "regard.tasks.occurrences",
     "record": "regard.tasks.recording",
+    "pictures": "regard.views.picture",
 }
 
-_ROOMS = ("masks", "scorers")  # modules of small things, public as they are
+_ROOMS = ("masks", "pictures", "scorers")  # modules of small things, public as they are
 
 __all__ = [
     "__version__",
@@ -44,6 +46,7 @@ __all__ = [
     "load",
     "masks",
     "occurrences",
+    "pictures",
     "record",
     "scorers",
     "steps",
@@ -58,19 +61,23 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     home = import_module(_HOME[name])
     value = home if name in _ROOMS else getattr(home, name)
-    if name in ("load", "record"):
+    if _HOME[name].startswith(("regard.tasks.", "regard.views.")):
         _attach()
     globals()[name] = value
     return value
 
 
 def _attach() -> None:
-    """Hang on traces what people look for there; the floor they live on knows no drawing."""
+    """Hang on traces and pictures what people look for there; the floors they live on know no drawing."""
     from regard.inspection.trace import Trace
     from regard.tasks import looking
+    from regard.views.notebook import image
+    from regard.views.picture import Picture
 
-    for name, method in {"picture": looking.picture, "html": looking.html, "_repr_html_": looking.framed}.items():
-        setattr(Trace, name, method)
+    on_traces = {"picture": looking.picture, "html": looking.html, "_repr_html_": looking.framed}
+    for kind, methods in ((Trace, on_traces), (Picture, {"_repr_html_": image})):
+        for name, method in methods.items():
+            setattr(kind, name, method)
 
 
 def __dir__() -> list[str]:

@@ -27,7 +27,6 @@ class Picture:
     reading: str = ""
     check: str = ""
 
-
 @dataclass(frozen=True)
 class Grid(Picture):
     """A matrix with named rows and columns: a pattern, an alignment, any matrix of a derivation.
@@ -114,11 +113,22 @@ class Marks(Picture):
 
 @dataclass(frozen=True)
 class Table(Picture):
-    """Rows of cells under a head. Cells are strings or numbers; numbers are aligned right."""
+    """Rows of cells under a head. Cells are strings or numbers; numbers are aligned right.
+
+    Attributes:
+        counts: all but the first column are numbers, though some are written with units, and aligned right too.
+    """
 
     head: tuple[str, ...] = ()
     rows: tuple[tuple[str | int | float, ...], ...] = ()
     digits: int = 2
+    counts: bool = False
+
+    @property
+    def right(self) -> tuple[bool, ...]:
+        """Of each column, whether it is aligned right."""
+        words = [any(isinstance(row[at], str) for row in self.rows) for at in range(len(self.head))]
+        return tuple((self.counts and at > 0) or not any_words for at, any_words in enumerate(words))
 
 
 @dataclass(frozen=True)

@@ -62,14 +62,20 @@ def save(picture: Picture, path: Path | str, *, lang: str | None = None) -> Font
     form = path.suffix.lower().removeprefix(".")
     if form not in FORMATS:
         raise BadInput("picture_format", path=str(path), given=path.suffix, formats=", ".join(FORMATS))
+    drawn, note = draw(picture, form, lang=lang)
+    write_whole(path, drawn)
+    return note
+
+
+def draw(picture: Picture, form: str, *, lang: str | None = None) -> tuple[bytes, FontNote | None]:
+    """The bytes of `picture` in one of `FORMATS`, and which fonts were taken: see `save`."""
     buffer = BytesIO()
     with _drawing, _quiet(), matplotlib.rc_context():
         drawn, note = figure(picture, lang=lang)
         pixels = max(drawn.get_size_inches())
         dpi = min(_DPI, _MOST_PIXELS / pixels)
         drawn.savefig(buffer, format=form, dpi=dpi, metadata=_NAMELESS[form], facecolor="white")
-    write_whole(path, buffer.getvalue())
-    return note
+    return buffer.getvalue(), note
 
 
 @contextmanager
