@@ -27,6 +27,7 @@ class Picture:
     reading: str = ""
     check: str = ""
 
+
 @dataclass(frozen=True)
 class Grid(Picture):
     """A matrix with named rows and columns: a pattern, an alignment, any matrix of a derivation.
