@@ -22,13 +22,18 @@ os.environ |= {
     "IPYTHONDIR": str(OUT / "jupyter"),
 }
 
+profile = OUT / "jupyter/profile_default"
+profile.mkdir(parents=True, exist_ok=True)
+(profile / "ipython_kernel_config.py").write_text("c.IPKernelApp.log_level = 40\nc.HistoryManager.enabled = False\n")
+
 project = "regard"
 author = "The regard developers"
 project_copyright = author
 release = version = __version__
 language = "en"
 
-extensions = ["myst_nb", "mathml", "chinese", "alone"]
+extensions = ["sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+extensions += ["myst_nb", "mathml", "chinese", "alone", "commands", "signatures"]
 exclude_patterns = ["extensions", "images"]
 suppress_warnings = ["config.cache"]
 nitpicky = True
@@ -36,6 +41,14 @@ nitpicky = True
 myst_enable_extensions = ["dollarmath", "colon_fence", "deflist"]
 myst_heading_anchors = 4
 html_math_renderer = "mathml"
+
+# Docstrings put code between single backticks. Their types are words, not links.
+default_role = "code"
+nitpick_ignore_regex = [("py:.*", ".*")]
+autodoc_member_order = "bysource"
+maximum_signature_line_length = 80
+napoleon_use_rtype = False
+add_module_names = False
 
 nb_execution_mode = "force"
 nb_execution_show_tb = True
