@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from regard.tasks.loading import load
     from regard.tasks.occurrences import occurrences
     from regard.tasks.recording import record
+    from regard.tasks.words import words
     from regard.views import picture as pictures
 
 # Each public name and the module it lives in.
@@ -32,6 +33,7 @@ _HOME = {
     "load": "regard.tasks.loading",
     "occurrences": "regard.tasks.occurrences",
     "record": "regard.tasks.recording",
+    "words": "regard.tasks.words",
     "pictures": "regard.views.picture",
 }
 
@@ -50,6 +52,7 @@ __all__ = [
     "record",
     "scorers",
     "steps",
+    "words",
 ]
 
 speak_with(say)

@@ -63,6 +63,11 @@ def read_lines(path: Path | str, *, encoding: str = "utf-8") -> list[str]:
     return [line.text for line in each_line(path, encoding=encoding)]
 
 
+def each_chunk(path: Path | str) -> Iterator[bytes]:
+    """The bytes of a file as they come, unpacked where they are gzip. Raises what `each_line` raises of files."""
+    return _inflated(_bytes(path), shown_name(path))
+
+
 def typed(text: str, *, max_characters: int | None = None) -> Line:
     """A text that came as an argument or inside JSON, held to the same rules as a line of a file.
 

@@ -5,9 +5,11 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from rich.cells import cell_len
 
 from regard.views.mathml import mathml
 from regard.views.picture import Columns, Formula, Grid, Links, Marks, Picture, Rows, Series, Table, Text, Tiles
+from regard.views.plane import groups, laid
 from regard.views.shade import shades, tile_shades
 from regard.views.signs import cell, minus, number, prose, told_apart, visible
 
@@ -85,7 +87,39 @@ def _marks(picture: Marks) -> Data:
         "x_axis": visible(picture.x_axis),
         "y_axis": visible(picture.y_axis),
         "series": [_series(series, picture.digits) for series in picture.series],
+        **({"plane": _plane(picture)} if picture.named else {}),
     }
+
+
+SHEET, LETTER, LINE = (680, 460), 7.4, 17.0
+"""The size of a plane on a page, and how wide and high a letter of it is taken to be."""
+
+
+def _plane(picture: Marks) -> Data:
+    """Points with names, each in its place on the sheet."""
+    spots = laid(picture, SHEET, lambda name: (cell_len(visible(name)) * LETTER + 2, LINE), 8.0, 48.0)
+    kinds = groups(picture)
+    told = [
+        {
+            "series": spot.series,
+            "x": round(spot.x, 2),
+            "y": round(spot.y, 2),
+            "label": visible(spot.label),
+            "place": None if spot.place is None else [round(each, 2) for each in spot.place],
+            "far": spot.far,
+        }
+        for spot in spots
+    ]
+    return {"size": list(SHEET), "kinds": kinds, "spots": told, "rows": _named(picture)}
+
+
+def _named(picture: Marks) -> list[list[str]]:
+    """The name and the numbers of each point."""
+    return [
+        [visible(name), *(minus(number(float(value), picture.digits)) for value in (x, y))]
+        for series in picture.series
+        for name, x, y in zip(series.labels, series.x, series.y, strict=True)
+    ]
 
 
 def _series(series: Series, digits: int) -> Data:
@@ -107,7 +141,7 @@ def _spread(value: float, error: float, digits: int) -> str:
 def _table(picture: Table) -> Data:
     return {
         "head": [visible(name) for name in picture.head],
-        "numeric": [all(not isinstance(row[at], str) for row in picture.rows) for at in range(len(picture.head))],
+        "numeric": list(picture.right),
         "rows": [
             [visible(value) if isinstance(value, str) else minus(cell(value, picture.digits)) for value in row]
             for row in picture.rows

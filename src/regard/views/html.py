@@ -170,6 +170,8 @@ def _links(shown: Data, words: Data) -> str:
 
 def _marks(shown: Data, words: Data) -> str:
     """The numbers of the marks as a table, a row a place on the x axis."""
+    if "plane" in shown:
+        return _plain_table(["", shown["x_axis"], shown["y_axis"]], shown["plane"]["rows"], [False, True, True])
     places = list(dict.fromkeys(x for series in shown["series"] for x in series["x"]))
     found = [dict(zip(series["x"], series["texts"], strict=True)) for series in shown["series"]]
     rows = [[str(place), *(texts.get(place, "") for texts in found)] for place in places]

@@ -93,13 +93,17 @@ class Links(Picture):
 
 @dataclass(frozen=True)
 class Series:
-    """One named run of points in `Marks`; `errors` are half-widths of bars of uncertainty."""
+    """One named run of points in `Marks`; `errors` are half-widths of bars of uncertainty, `labels` names of points.
+
+    Points with names lie on a plane: one step is as long on both axes, and numbers do not matter.
+    """
 
     name: str
     x: tuple[float | str, ...]
     y: tuple[float, ...]
     kind: Literal["points", "line", "bars"] = "line"
     errors: tuple[float, ...] = ()
+    labels: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -110,6 +114,11 @@ class Marks(Picture):
     x_axis: str = ""
     y_axis: str = ""
     digits: int = 2
+
+    @property
+    def named(self) -> bool:
+        """Whether its points have names."""
+        return any(series.labels for series in self.series)
 
 
 @dataclass(frozen=True)

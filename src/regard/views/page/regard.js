@@ -310,6 +310,7 @@ function plainTable(head, rows, numeric) {
 }
 
 function marks(data, words) {
+  if (data.plane) return plane(data, words);
   const places = [...new Set(data.series.flatMap((series) => series.x))];
   const rows = places.map((x) => [String(x), ...data.series.map((series) => series.texts[series.x.indexOf(x)] ?? "")]);
   const numbers = plainTable([data.x_axis, ...data.series.map((s) => s.name)], rows, [false, ...data.series.map(() => true)]);
@@ -318,6 +319,32 @@ function marks(data, words) {
     make("ul", { class: "legend" }, ...legend),
     chart(data, places),
     make("details", {}, make("summary", {}, words.numbers ?? ""), numbers),
+  ];
+}
+
+// Points with names: where everything stands was found out before, for every medium alike.
+function plane(data, words) {
+  const { size, kinds, spots, rows } = data.plane;
+  const kind = (at) => kinds.indexOf(data.series[at].name);
+  const svg = shape("svg", { class: "chart plane", viewBox: `0 0 ${size[0]} ${size[1]}`, "aria-hidden": "true" });
+  svg.append(shape("rect", { class: "frame", x: 0.5, y: 0.5, width: size[0] - 1, height: size[1] - 1 }));
+  data.series.forEach((series, at) => {
+    const own = spots.filter((spot) => spot.series === at);
+    const points = own.map((spot) => `${spot.x},${spot.y}`).join(" ");
+    if (series.kind === "line") svg.append(tinted(shape("polyline", { class: "line", points }), kind(at)));
+    for (const spot of own) svg.append(tinted(shape("circle", { class: "point", cx: spot.x, cy: spot.y, r: 4.5 }), kind(at)));
+  });
+  for (const spot of spots.filter((each) => each.place)) {
+    const [x, y] = spot.place;
+    if (spot.far) svg.append(shape("line", { class: "base", x1: spot.x, y1: spot.y, x2: x + 4, y2: y + 9 }));
+    svg.append(shape("text", { class: "name", x, y: y + 13 }, spot.label));
+  }
+  const legend = kinds.filter(Boolean).map((name) => tinted(make("li", {}, name), kinds.indexOf(name)));
+  return [
+    ...(legend.length ? [make("ul", { class: "legend" }, ...legend)] : []),
+    svg,
+    make("p", { class: "axes" }, `→ ${data.x_axis}　↑ ${data.y_axis}`),
+    make("details", {}, make("summary", {}, words.numbers ?? ""), plainTable(["", data.x_axis, data.y_axis], rows, [false, true, true])),
   ];
 }
 

@@ -12,6 +12,7 @@ from regard.views.png.grid import grid
 from regard.views.png.links import links
 from regard.views.png.marks import marks
 from regard.views.png.paper import BODY, GAP, INK, MUTED, SMALL, TITLE, Block, beside, measure, paragraph, stacked
+from regard.views.png.plane import plane
 from regard.views.png.table import table
 from regard.views.png.tiles import tiles
 
@@ -58,6 +59,10 @@ def _settable(latex: str) -> bool:
     return True
 
 
+def _marks(picture: Marks, fonts: Fonts, width: float) -> Block:
+    return (plane if picture.named else marks)(picture, fonts, width)
+
+
 def _rows(picture: Rows, fonts: Fonts, width: float) -> Block:
     return stacked([block(part, fonts, width) for part in picture.parts], GAP)
 
@@ -79,7 +84,7 @@ _DRAWN: dict[type[Picture], Callable[[Any, Fonts, float], Block]] = {
     Grid: grid,
     Tiles: tiles,
     Links: links,
-    Marks: marks,
+    Marks: _marks,
     Table: table,
     Formula: _formula,
     Text: _text,

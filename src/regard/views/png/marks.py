@@ -14,7 +14,7 @@ from regard.views.signs import minus, number, visible
 _WIDE, _HIGH, _LEFT, _HEAD, _FOOT = 430.0, 210.0, 36.0, 36.0, 40.0
 # Okabe and Ito (2008): told apart by every kind of colour vision; the darker ones, for white paper.
 INKS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00")
-_SHAPES = "osD^vP"
+SHAPES = "osD^vP"
 _FEW = 8
 
 
@@ -65,7 +65,7 @@ def _draw(axes: Axes, series: Series, xs: list[float], at: int, count: int) -> N
             error_kw={"capsize": 3, "ecolor": INK},
         )
         return
-    shape = _SHAPES[at % len(_SHAPES)] if len(xs) <= 40 or series.kind == "points" else ""
+    shape = SHAPES[at % len(SHAPES)] if len(xs) <= 40 or series.kind == "points" else ""
     looks: dict[str, Any] = {"linestyle": "-" if series.kind == "line" else "", "marker": shape, "color": tint}
     axes.errorbar(xs, series.y, errors, markersize=5, linewidth=1.8, elinewidth=1.2, capsize=3, **looks)
 
@@ -93,7 +93,7 @@ def _legend(axes: Axes, x: float, y: float, picture: Marks, fonts: Fonts) -> Non
     """A mark and a name for each series, in one line."""
     for at, series in enumerate(picture.series):
         tint = INKS[at % len(INKS)]
-        axes.plot([x + 4], [y - 3.5], marker=_SHAPES[at % len(_SHAPES)], color=tint, markersize=5.5)
+        axes.plot([x + 4], [y - 3.5], marker=SHAPES[at % len(SHAPES)], color=tint, markersize=5.5)
         write(axes, x + 13, y, visible(series.name), fonts, BODY)
         x += measure(visible(series.name), fonts) + 32
 

@@ -10,6 +10,7 @@ from rich.text import Text as Line
 
 from regard.views.picture import Marks, Series
 from regard.views.signs import cell, number, visible
+from regard.views.terminal.plane import plane
 
 _MANY = 24
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
@@ -19,7 +20,9 @@ _INKS = ("#56b4e9", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#f0e442")
 
 
 def marks(picture: Marks, width: int, colour: bool) -> RenderableType:
-    """Bars grouped by x where there are few, else each series as a curve with its range."""
+    """Bars grouped by x where there are few, else each series as a curve with its range; named points on a sheet."""
+    if picture.named:
+        return plane(picture, width, colour)
     axes = Line(f"{visible(picture.y_axis)} ↑  {visible(picture.x_axis)} →".strip(), style="dim")
     few = all(len(series.x) <= _MANY for series in picture.series)
     body = _bars(picture, width, colour) if few else _curves(picture, width, colour)

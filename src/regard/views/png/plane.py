@@ -1,0 +1,63 @@
+"""Points with their names on paper; pairs are joined by lines."""
+
+from typing import Any
+
+from matplotlib.axes import Axes
+
+from regard.views.picture import Marks
+from regard.views.plane import groups, laid
+from regard.views.png.fonts import Fonts
+from regard.views.png.marks import INKS, SHAPES
+from regard.views.png.paper import BODY, INK, LINE, MUTED, SMALL, Block, measure, write
+from regard.views.signs import visible
+
+_WIDE, _HIGH, _HEAD, _FOOT, _GAP, _EDGE = 560.0, 400.0, 36.0, 30.0, 7.0, 40.0
+
+
+def plane(picture: Marks, fonts: Fonts, width: float) -> Block:
+    """A frame, the points, their names; a line leads to a name that stands far off."""
+
+    def size(name: str) -> tuple[float, float]:
+        return measure(visible(name), fonts, SMALL) + 2, SMALL * 1.25
+
+    kinds = groups(picture)
+    spots = laid(picture, (_WIDE, _HIGH), size, _GAP, _EDGE)
+
+    def paint(axes: Axes, x: float, y: float) -> None:
+        top = y + _HEAD
+        axes.plot([x, x + _WIDE, x + _WIDE, x, x], [top, top, top + _HIGH, top + _HIGH, top], color=LINE, linewidth=0.8)
+        for at, series in enumerate(picture.series):
+            kind = kinds.index(series.name)
+            own = [spot for spot in spots if spot.series == at]
+            looks: dict[str, Any] = {
+                "color": INKS[kind % len(INKS)],
+                "marker": SHAPES[kind % len(SHAPES)],
+                "markersize": 5.0,
+            }
+            line = "-" if series.kind == "line" else ""
+            axes.plot([x + s.x for s in own], [top + s.y for s in own], linestyle=line, linewidth=1.0, **looks)
+        for spot in spots:
+            if spot.place is None or not spot.label:
+                continue
+            left, over = x + spot.place[0], top + spot.place[1]
+            if spot.far:
+                middle = left + size(spot.label)[0] / 2
+                axes.plot(
+                    [x + spot.x, middle], [top + spot.y, over + SMALL * 0.6], color=MUTED, linewidth=0.5, zorder=1
+                )
+            write(axes, left + 1, over + SMALL, visible(spot.label), fonts, SMALL, color=INK)
+        _legend(axes, x, y + 10, kinds, fonts)
+        write(axes, x, top - 8, visible(f"↑ {picture.y_axis}"), fonts, SMALL, color=MUTED)
+        write(axes, x, top + _HIGH + 16, visible(f"→ {picture.x_axis}"), fonts, SMALL, color=MUTED)
+
+    return Block(_WIDE, _HEAD + _HIGH + _FOOT, paint)
+
+
+def _legend(axes: Axes, x: float, y: float, kinds: list[str], fonts: Fonts) -> None:
+    """A mark and a name for each kind of points, in one line."""
+    for at, kind in enumerate(kinds):
+        if kind:
+            tint = INKS[at % len(INKS)]
+            axes.plot([x + 4], [y - 3.5], marker=SHAPES[at % len(SHAPES)], color=tint, markersize=5.5)
+            write(axes, x + 13, y, visible(kind), fonts, BODY)
+            x += measure(visible(kind), fonts) + 32
