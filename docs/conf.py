@@ -15,6 +15,7 @@ from regard.version import __version__  # noqa: E402
 os.environ |= {
     "HF_HUB_OFFLINE": "1",
     "OMP_NUM_THREADS": "1",
+    "PYTHONWARNINGS": "ignore:IProgress not found",  # of a progress bar in a notebook; nothing here shows one
     "REGARD_LANG": "en",
     "JUPYTER_PREFER_ENV_PATH": "1",
     "JUPYTER_PLATFORM_DIRS": "1",
