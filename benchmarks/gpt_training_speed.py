@@ -42,6 +42,9 @@ LONG = 1_000_000
 WORK = 40_000
 """Tokens of a peer's turn."""
 
+LIGHT = 4096
+"""Tokens of a step up to which ours stands there in other ways too: of 16,384 each peer holds up to 5 GB."""
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, print, write; 1 where a ratio that is asked for is missed."""
@@ -93,8 +96,10 @@ def _peers(asked: argparse.Namespace, path: Path, sizes: NanoSizes, settings: Na
     clock = time.thread_time if asked.processor_time else time.perf_counter
     start = partial(apart, work, asked.threads, steps, tokens, clock)
     ours = partial(settings_of, sizes, settings, threads=asked.threads)
-    peers = {OURS: start(tried, path, ours(steps=LONG)), OURS_PLAIN: start(Training, path, ours())}
-    if precision.best() != "fp32":
+    peers = {OURS: start(tried, path, ours(steps=LONG))}
+    if tokens <= LIGHT:
+        peers[OURS_PLAIN] = start(Training, path, ours())
+    if tokens <= LIGHT and precision.best() != "fp32":
         peers[OURS_FP32] = start(Training, path, ours(precision="fp32"))
     return peers | {
         NANO: start(nanogpt.Training, path, sizes, settings),
