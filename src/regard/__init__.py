@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from regard.core.fused import fused
     from regard.tasks.evidence import evidence, knockout
     from regard.tasks.loading import load
-    from regard.tasks.occurrences import occurrences
     from regard.tasks.recording import record
+    from regard.tasks.senses import senses
     from regard.tasks.words import words
     from regard.views import picture as pictures
 
@@ -31,8 +31,8 @@ _HOME = {
     "evidence": "regard.tasks.evidence",
     "knockout": "regard.tasks.evidence",
     "load": "regard.tasks.loading",
-    "occurrences": "regard.tasks.occurrences",
     "record": "regard.tasks.recording",
+    "senses": "regard.tasks.senses",
     "words": "regard.tasks.words",
     "pictures": "regard.views.picture",
 }
@@ -47,10 +47,10 @@ __all__ = [
     "knockout",
     "load",
     "masks",
-    "occurrences",
     "pictures",
     "record",
     "scorers",
+    "senses",
     "steps",
     "words",
 ]

@@ -33,6 +33,7 @@ COMMANDS = (
     "evidence",
     "heads",
     "align",
+    "senses",
     "words",
     "models",
 )

@@ -1,0 +1,95 @@
+"""`regard senses`: one word in several sentences, and how its senses part layer by layer."""
+
+import json
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from regard.cli.output import put
+from regard.cli.parameters import Lang, Output
+from regard.cli.progress import counting
+from regard.core.errors import BadInput
+from regard.core.nearest import one_of
+from regard.language import say
+from regard.models.catalogue import DEFAULTS
+
+if TYPE_CHECKING:
+    from regard.tasks.senses import Senses
+    from regard.text.occurrences import Occurrence
+
+FORMS, JOINS = ("text", "json"), ("mean", "last")
+MANY = 200
+"""From so many occurrences on, progress is told."""
+
+
+def senses(
+    word: Annotated[str | None, typer.Argument(metavar="WORD", show_default=False)] = None,
+    sentences: Annotated[list[str] | None, typer.Argument(metavar="SENTENCES", show_default=False)] = None,
+    source: Annotated[str | None, typer.Option("--input", "-i", metavar="FILE", show_default=False)] = None,
+    model: Annotated[str, typer.Option(metavar="NAME")] = DEFAULTS["generation"],
+    similarity: Annotated[str | None, typer.Option(metavar="LAYERS|all", show_default=False)] = None,
+    choose: Annotated[bool, typer.Option("--choose")] = False,
+    join: Annotated[str | None, typer.Option(metavar="|".join(JOINS), show_default=False)] = None,
+    looks: Annotated[bool | None, typer.Option("--looks/--no-looks", show_default=False)] = None,
+    layer: Annotated[int | None, typer.Option(min=1, metavar="N", show_default=False)] = None,
+    output: Output = None,
+    form: Annotated[str, typer.Option("--format", metavar="|".join(FORMS))] = FORMS[0],
+    text: Annotated[bool, typer.Option("--text")] = False,
+    encoding: Annotated[str, typer.Option(metavar="NAME")] = "utf-8",
+    lang: Lang = None,
+) -> None:
+    one_of(form, FORMS, "--format")
+    if join is not None:
+        one_of(join, JOINS, "--join")
+    from regard.tasks import pictures
+    from regard.views import terminal
+
+    into_json = output is not None and output.lower().endswith(".json")
+    if output is not None and not into_json:
+        pictures.check_places([output])
+    asked = _asked(similarity)
+    found = _found(_gathered(word, sentences or [], source, text, encoding), model, choose, join, looks, layer)
+    if into_json or form == "json":
+        told = found.json(range(-1, len(found.vectors)) if asked is None else asked)
+        put(json.dumps(told, ensure_ascii=False, allow_nan=False), output if into_json else None)
+        return
+    drawn = found.picture(lang)
+    if output is None:
+        print(terminal.render(drawn))
+        return
+    note = pictures.write(drawn, output)
+    print(" ".join([say("cli.wrote", path=output), note]).strip(), file=sys.stderr)
+
+
+def _asked(similarity: str | None) -> list[int] | None:
+    """The layers of `--similarity`; None is all of them."""
+    if similarity == "all":
+        return None
+    try:
+        return [int(each) for each in (similarity or "").split(",") if each]
+    except ValueError:
+        raise BadInput("senses_similarity", came=similarity) from None
+
+
+def _gathered(
+    word: str | None, sentences: list[str], source: str | None, text: bool, encoding: str
+) -> "list[Occurrence]":
+    from regard.tasks.senses import gathered
+    from regard.tasks.sources import sentences as lines
+
+    if sentences and source is not None:
+        raise BadInput("text_twice", path=source)
+    read = [line.text for line in lines(sentences, None, as_text=text, encoding=encoding)] if sentences else []
+    return gathered(word, [each for each in read if each.strip()], source, encoding=encoding)
+
+
+def _found(
+    occurrences: "list[Occurrence]", model: str, choose: bool, join: str | None, looks: bool | None, layer: int | None
+) -> "Senses":
+    from regard.tasks.reader import reader
+    from regard.tasks.senses import of_occurrences
+
+    by, many = reader(model), len(occurrences) >= MANY
+    with counting(len(occurrences) if many else 0, say("cli.senses_reading", model=by.name)) as done:
+        return of_occurrences(occurrences, by, join=join, looks=looks, layer=layer, choosing=choose, done=done)
