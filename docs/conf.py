@@ -55,6 +55,8 @@ nb_execution_mode = "force"
 nb_execution_show_tb = True
 nb_execution_timeout = 180
 nb_merge_streams = True
+nb_code_prompt_show = "Show the code"
+nb_code_prompt_hide = "Hide the code"
 nb_output_stderr = "error"
 
 html_theme = "furo"

@@ -15,7 +15,7 @@ GUIDES = sorted(DOCS.glob("guides/*.md"))
 TWINS = sorted(DOCS.glob("zh-Hant/guides/*.md"))
 CELL = re.compile(r"^```\{code-cell\}[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
 OPTIONS = re.compile(r"\A(?::[^\n]*\n)+|\A---\n.*?^---\n", re.MULTILINE | re.DOTALL)
-HEAD = "---\nfile_format: mystnb\nkernelspec:\n  name: python3\n---\n"
+HEAD = "---\nfile_format: mystnb\nkernelspec:\n  name: python3\n"
 
 sys.path.insert(0, str(DOCS / "extensions"))
 from alone import requests  # noqa: E402
@@ -94,7 +94,7 @@ def test_what_a_page_asks_is_seen(page: str, asked: list[str]) -> None:
 def built(folder: Path, page: str) -> subprocess.CompletedProcess[str]:
     """The pages of a folder that holds one, built as the project's are."""
     (folder / "docs").mkdir()
-    (folder / "docs/index.md").write_text(HEAD + "# A page\n\n" + page)
+    (folder / "docs/index.md").write_text(HEAD + "---\n# A page\n\n" + page)
     command = [sys.executable, "-m", "sphinx", "-q", "-W", "-c", str(DOCS), "docs", "out/docs"]
     kept = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     return subprocess.run(command, cwd=folder, env=kept, capture_output=True, text=True, timeout=180)
