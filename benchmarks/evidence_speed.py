@@ -67,7 +67,7 @@ def _subject(shape: dict[str, int], count: int) -> Own:
 
 def _works(subject: Own) -> dict[str, Callable[[], object]]:
     """What is timed, by name."""
-    target = likeliest(subject.logits([[]])[0])
+    target = likeliest(subject.said([[]])[0])
     ids = torch.tensor([subject.sequences[READ].ids])
 
     @torch.inference_mode()
@@ -81,13 +81,13 @@ def _works(subject: Own) -> dict[str, Callable[[], object]]:
         return gain
 
     def ranking() -> object:
-        return ranked(*subject.graded(target.log_prob), most=MOST)
+        return ranked(*subject.graded(target.gain), most=MOST)
 
     def confirming() -> object:
-        base, runs = subject.logits([[]])[0], Resumed(subject)
+        base, runs = subject.said([[]])[0], Resumed(subject)
         return effects(runs, base, target, [[each.edge] for each in chosen], "renormalised")
 
-    chosen = ranked(*subject.graded(target.log_prob), most=MOST)
+    chosen = ranked(*subject.graded(target.gain), most=MOST)
     return {"forward": forward, "forward and backward": both, "ranking": ranking, "confirming": confirming}
 
 

@@ -19,7 +19,7 @@ def told(*options: str) -> dict:
 
 def test_each_edge_with_its_weight_and_its_effect() -> None:
     found = told("--top", "5")
-    assert set(found) == {"target", "baseline", "effects", "agreement", "weight_agreement"}
+    assert set(found) == {"target", "baseline", "how", "effects", "agreement", "weight_agreement"}
     assert found["target"]["tokens"][-1] == "</s>"
     assert len(found["effects"]) == 5
     first = found["effects"][0]

@@ -69,7 +69,7 @@ def subject() -> Own:
 
 
 def test_the_circuit_copies() -> None:
-    assert likeliest(subject().logits([[]])[0]) == Target((B,))
+    assert likeliest(subject().said([[]])[0]) == Target((B,))
 
 
 def test_ranks_count_from_one_at_the_worst_place() -> None:
@@ -81,7 +81,7 @@ def test_ranks_count_from_one_at_the_worst_place() -> None:
 def test_knockout_finds_exactly_the_edges_that_carry_the_copy(how: str) -> None:
     whole, target = subject(), Target((B,))
     edges = [Edge(at, head, q, k) for at in (FIRST, SECOND) for head in (0, 1) for q in range(6) for k in range(q + 1)]
-    base = whole.logits([[]])[0]
+    base = whole.said([[]])[0]
     found = effects(whole, base, target, [[edge] for edge in edges], how)  # type: ignore[arg-type]
     moved = {each.knockout[0] for each in found if abs(each.delta_log_prob) > 1e-6}
     assert moved == CARRIERS
@@ -99,7 +99,7 @@ def test_a_carrier_cut_changes_what_is_said_and_nothing_else_has_a_gradient() ->
 def test_a_heavy_edge_without_effect_is_flagged() -> None:
     """X looks at itself alone and nobody needs it."""
     whole = subject()
-    base = whole.logits([[]])[0]
+    base = whole.said([[]])[0]
     found = evidence(whole, Target((B,)), most=84)
     idle = [each for each in found.effects if each.flag == "heavy_idle"]
     assert idle
@@ -168,7 +168,7 @@ def test_a_translation_counts_as_a_whole() -> None:
     found: Evidence = evidence(whole, Target((11, 12, 3)), most=15)
     assert len(found.effects) == 15
     assert found.log_prob == pytest.approx(
-        float(whole.logits([[]])[0].log_softmax(-1)[[0, 1, 2], [11, 12, 3]].sum()), abs=1e-5
+        float(whole.said([[]])[0].log_softmax(-1)[[0, 1, 2], [11, 12, 3]].sum()), abs=1e-5
     )
     assert found.agreement > 0.8
 
@@ -182,7 +182,7 @@ def test_agreement_by_hand() -> None:
 
 def test_ranked_takes_the_largest_of_all_places() -> None:
     whole = trained()
-    visits, gradients = whole.graded(Target((3,)).log_prob)
+    visits, gradients = whole.graded(Target((3,)).gain)
     few, many = (ranked(visits, gradients, most=most) for most in (5, 500))
     assert few == many[:5]
     assert [abs(e.change) for e in many] == sorted((abs(e.change) for e in many), reverse=True)

@@ -34,7 +34,7 @@ def test_no_knockout_changes_nothing(family: str) -> None:
     whole = subject(family)
     with torch.no_grad():
         plain = whole.foreign.model(**whole.reading.inputs).logits[:, whole.asked]
-    torch.testing.assert_close(whole.logits([[], []]), plain.expand(2, -1, -1), rtol=0, atol=1e-5)
+    torch.testing.assert_close(whole.said([[], []]), plain.expand(2, -1, -1), rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize("family", FEW)
@@ -47,13 +47,13 @@ def test_a_cut_equals_its_context_made_by_hand(family: str) -> None:
         weights, value = text.steps()["weights"][1], shared(text.value, site.n_heads)[1]
         zeroed = text.context[1].clone()
         zeroed[3] -= weights[3, 1] * value[1]
-        same(whole.logits([[edge]], "zeroed"), whole.logits([[Output(site.address, 1, zeroed)]]))
+        same(whole.said([[edge]], "zeroed"), whole.said([[Output(site.address, 1, zeroed)]]))
         if text.recipe.sinks is None:
             row = weights[3].clone()
             row[1] = 0
             shared_out = text.context[1].clone()
             shared_out[3] = row / row.sum() @ value
-            same(whole.logits([[edge]]), whole.logits([[Output(site.address, 1, shared_out)]]))
+            same(whole.said([[edge]]), whole.said([[Output(site.address, 1, shared_out)]]))
 
 
 def same(came: Tensor, expected: Tensor) -> None:
@@ -64,8 +64,8 @@ def same(came: Tensor, expected: Tensor) -> None:
 def test_a_query_that_may_see_nothing_hands_on_nothing(family: str) -> None:
     whole = subject(family)
     at = whole.sites[0].address
-    blind = whole.logits([[Edge(at, 0, query, None) for query in range(6)]])
-    same(blind, whole.logits([[Output(at, 0)]]))
+    blind = whole.said([[Edge(at, 0, query, None) for query in range(6)]])
+    same(blind, whole.said([[Output(at, 0)]]))
 
 
 @pytest.mark.parametrize("family", FEW)
@@ -90,5 +90,5 @@ def test_an_encoder_says_nothing() -> None:
     trace = record(model, read, keep=())[0]
     whole = Theirs(model, read, [5], trace.sites, trace.sequences)
     with pytest.raises(BadInput) as caught:
-        whole.logits([[]])
+        whole.said([[]])
     assert caught.value.code == "evidence_no_logits"

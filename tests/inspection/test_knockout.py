@@ -53,7 +53,7 @@ SOME: list[Knockout] = [
 def test_no_knockout_changes_nothing() -> None:
     model = gpt()
     plain = model(torch.tensor([TEXT.ids]))[:, [6]]
-    torch.testing.assert_close(subject(model).logits([[], []]), plain.expand(2, -1, -1), rtol=0, atol=1e-5)
+    torch.testing.assert_close(subject(model).said([[], []]), plain.expand(2, -1, -1), rtol=0, atol=1e-5)
 
 
 def test_a_cut_edge_has_no_weight_and_the_others_share_it() -> None:
@@ -63,8 +63,8 @@ def test_a_cut_edge_has_no_weight_and_the_others_share_it() -> None:
     weights[6, 2] = 0
     weights[6] /= weights[6].sum()
     context = weights @ torch.from_numpy(trace.tensor("value", layer=0, head=1))
-    by_hand = subject(model).logits([[Output(first, 1, context)]])
-    torch.testing.assert_close(subject(model).logits([[edge(0, 1, 6, 2)]]), by_hand, rtol=0, atol=1e-5)
+    by_hand = subject(model).said([[Output(first, 1, context)]])
+    torch.testing.assert_close(subject(model).said([[edge(0, 1, 6, 2)]]), by_hand, rtol=0, atol=1e-5)
 
 
 def test_zeroed_takes_away_what_the_edge_gave() -> None:
@@ -75,8 +75,8 @@ def test_zeroed_takes_away_what_the_edge_gave() -> None:
     context = torch.from_numpy(trace.tensors["decoder.layers.2.self/context"])[1, 6] - torch.from_numpy(weight * value)
     contexts = torch.from_numpy(trace.tensors["decoder.layers.2.self/context"]).clone()[1]
     contexts[6] = context
-    by_hand = subject(model).logits([[Output("decoder.layers.2.self", 1, contexts)]])
-    torch.testing.assert_close(subject(model).logits([[edge(2, 1, 6, 2)]], "zeroed"), by_hand, rtol=0, atol=1e-5)
+    by_hand = subject(model).said([[Output("decoder.layers.2.self", 1, contexts)]])
+    torch.testing.assert_close(subject(model).said([[edge(2, 1, 6, 2)]], "zeroed"), by_hand, rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize("how", ["renormalised", "zeroed"])
@@ -88,25 +88,25 @@ def test_computed_again_in_part_equals_the_whole(form: str, choices: dict, how: 
     part = Resumed(whole)
     some = [knockout for knockout in SOME if part.takes(knockout)]
     assert len(some) == len(SOME) - 1
-    expected = whole.logits(some, how)  # type: ignore[arg-type]
-    torch.testing.assert_close(part.logits(some, how), expected, rtol=0, atol=1e-5)  # type: ignore[arg-type]
-    assert (expected - whole.logits([[]])).abs().max() > 1e-3
+    expected = whole.said(some, how)  # type: ignore[arg-type]
+    torch.testing.assert_close(part.said(some, how), expected, rtol=0, atol=1e-5)  # type: ignore[arg-type]
+    assert (expected - whole.said([[]])).abs().max() > 1e-3
 
 
 def test_each_row_of_a_batch_has_its_own() -> None:
     whole = subject(gpt())
-    together = whole.logits(SOME)
-    alone = torch.cat([whole.logits([knockout]) for knockout in SOME])
+    together = whole.said(SOME)
+    alone = torch.cat([whole.said([knockout]) for knockout in SOME])
     torch.testing.assert_close(together, alone, rtol=0, atol=1e-5)
 
 
 def test_a_head_that_hands_on_nothing() -> None:
     """Its part of W_O's input is zero: the same as its columns of W_O being zero."""
     model = gpt()
-    silent = subject(model).logits([[Output("decoder.layers.1.self", 2)]])
+    silent = subject(model).said([[Output("decoder.layers.1.self", 2)]])
     with torch.no_grad():
         model.layers[1].attention.to_output.weight[:, 8:] = 0  # type: ignore[union-attr,operator]
-    torch.testing.assert_close(silent, subject(model).logits([[]]), rtol=0, atol=1e-5)
+    torch.testing.assert_close(silent, subject(model).said([[]]), rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize("kind", ["additive", "dot"])
@@ -116,7 +116,7 @@ def test_a_source_word_that_nobody_looks_at(kind: str, how: str) -> None:
     model = translator(attention=kind)
     sides = teacher_forced(side(5, 6, 7, 8, 3), side(11, 12, 3), 2)
     whole = Own(model, sides, [0, 1, 2])
-    cut = whole.logits([[], [Edge(CROSS, None, 1, 2)]], how)  # type: ignore[arg-type]
+    cut = whole.said([[], [Edge(CROSS, None, 1, 2)]], how)  # type: ignore[arg-type]
     assert torch.equal(cut[0, [0, 2]], cut[1, [0, 2]])
     assert not torch.equal(cut[0, 1], cut[1, 1])
 
@@ -126,7 +126,7 @@ def test_a_transformers_cross_edges() -> None:
     sizes = {"vocab_size": 17, "max_len": 13, "d_model": 6, "n_layers": 2, "n_decoder_layers": 3, "n_heads": 3}
     model = Transformer(TransformerConfig(**sizes, d_ff=11)).eval()
     whole = Own(model, teacher_forced(side(5, 6, 7, 8, 3), side(11, 12, 3), 2), [0, 1, 2])
-    cut = whole.logits([[], [Edge("decoder.layers.1.cross", 0, 1, 2)], [Edge("encoder.layers.0.self", None, None, 1)]])
+    cut = whole.said([[], [Edge("decoder.layers.1.cross", 0, 1, 2)], [Edge("encoder.layers.0.self", None, None, 1)]])
     torch.testing.assert_close(cut[0, 0], cut[1, 0], rtol=0, atol=1e-6)
     assert (cut[0, 1:] - cut[1, 1:]).abs().max() > 1e-6
     assert (cut[0] - cut[2]).abs().max() > 1e-5
@@ -136,9 +136,9 @@ def test_gradients_of_contexts_foretell_a_small_change() -> None:
     """A first-order law: logits move by gradient · change, for a change of a context by hand."""
     model = gpt()
     whole = subject(model)
-    visits, gradients = whole.graded(lambda logits: logits[0, 3])
+    visits, gradients = whole.graded(lambda logits: logits[:, 0, 3])
     address = "decoder.layers.1.self"
     change = torch.randn(visits[address].context[0, 2].shape, generator=torch.manual_seed(2)) * 1e-3
-    moved = whole.logits([[Output(address, 2, visits[address].context[0, 2] + change)]])[0, 0, 3]
+    moved = whole.said([[Output(address, 2, visits[address].context[0, 2] + change)]])[0, 0, 3]
     expected = (gradients[address][0, 2] * change).sum()
-    assert float(moved - whole.logits([[]])[0, 0, 3]) == pytest.approx(float(expected), rel=0.05, abs=1e-5)
+    assert float(moved - whole.said([[]])[0, 0, 3]) == pytest.approx(float(expected), rel=0.05, abs=1e-5)

@@ -1,4 +1,4 @@
-"""`regard evidence`: what an edge, a head, a layer or a word does to what a model says."""
+"""`regard evidence`: what an edge, a head, a layer or a span of text does to what a model says."""
 
 import sys
 from typing import TYPE_CHECKING, Annotated, cast
@@ -13,11 +13,12 @@ from regard.language import say
 from regard.models.catalogue import DEFAULTS
 
 if TYPE_CHECKING:
-    from regard.inspection.knockout import How
+    from regard.tasks.evidence import How
 
 FORMS = ("text", "json")
-KINDS = ("edges", "heads", "layers", "words")
-HOWS = ("renormalised", "zeroed")
+KINDS = ("edges", "queries", "words", "heads", "layers")
+HOWS = ("renormalised", "zeroed", "mean")
+Tokens = Annotated[str | None, typer.Option(metavar="N|N-M|TEXT", show_default=False)]
 Number = Annotated[int | None, typer.Option(metavar="N", show_default=False)]
 
 
@@ -25,23 +26,30 @@ def evidence(
     what: Annotated[str, typer.Argument(metavar="TEXT")],
     model: Annotated[str, typer.Option(metavar="NAME")] = DEFAULTS["generation"],
     target: Annotated[str | None, typer.Option(metavar="TEXT", show_default=False)] = None,
-    of: Annotated[str, typer.Option(metavar="|".join(KINDS))] = KINDS[0],
+    vector: Annotated[str | None, typer.Option(metavar="mean|N|N-M|TEXT", show_default=False)] = None,
+    of: Annotated[str | None, typer.Option(metavar="|".join(KINDS), show_default=False)] = None,
     top: Annotated[int, typer.Option(min=1, max=10_000, metavar="N")] = 20,
     how: Annotated[str, typer.Option(metavar="|".join(HOWS))] = HOWS[0],
+    patch: Annotated[str | None, typer.Option(metavar="TEXT", show_default=False)] = None,
     part: Annotated[str | None, typer.Option(metavar="encoder|decoder|cross", show_default=False)] = None,
     layer: Number = None,
     head: Number = None,
-    query: Number = None,
-    key: Number = None,
+    query: Tokens = None,
+    key: Tokens = None,
     output: Output = None,
     form: Annotated[str, typer.Option("--format", metavar="|".join(FORMS))] = FORMS[0],
     text: Annotated[bool, typer.Option("--text")] = False,
     lang: Lang = None,
 ) -> None:
-    for value, known, name in ((form, FORMS, "--format"), (of, KINDS, "--of"), (how, HOWS, "--how")):
-        one_of(value, known, name)
-    if part is not None:
-        one_of(part, ("encoder", "decoder", "cross"), "--part")
+    for value, known, name in (
+        (form, FORMS, "--format"),
+        (of, KINDS, "--of"),
+        (how, HOWS, "--how"),
+        (part, ("encoder", "decoder", "cross"), "--part"),
+    ):
+        if value is not None:
+            one_of(value, known, name)
+    _refuse_unfit(of, how, patch, part, (layer, head, query, key))
     from regard.tasks import evidence as task
     from regard.tasks import pictures
     from regard.tasks.sources import whole
@@ -50,12 +58,12 @@ def evidence(
     into_json = output is not None and output.lower().endswith(".json")
     if output is not None and not into_json:
         pictures.check_places([output])
-    one = task.One(part, layer, head, query, key) if (layer, head, query, key) != (None,) * 4 else None
-    if part is not None and one is None:
-        raise BadInput("evidence_part_alone")
+    named = (layer, head, query, key) != (None,) * 4
+    otherwise = None if named else "heads" if patch is not None or how == "mean" else KINDS[0]
     told = task.evidence(
-        model, whole(what, None, as_text=text), target=target, kind=of, most=top, how=cast("How", how), one=one
-    )
+        model, whole(what, None, as_text=text), target=target, vector=vector, kind=of or otherwise, most=top,
+        how=cast("How", how), patch=patch, part=part, layer=layer, head=head, query=query, key=key,
+    )  # fmt: skip
     if into_json or form == "json":
         put(task.to_json(told), output if into_json else None)
         return
@@ -65,3 +73,11 @@ def evidence(
         return
     note = pictures.write(drawn, output)
     print(" ".join([say("cli.wrote", path=output), note]).strip(), file=sys.stderr)
+
+
+def _refuse_unfit(of: str | None, how: str, patch: str | None, part: str | None, named: tuple[object, ...]) -> None:
+    """Options that say nothing together."""
+    if part is not None and of is None and named == (None,) * len(named):
+        raise BadInput("evidence_part_alone")
+    if patch is not None and how != HOWS[0]:
+        raise BadInput("options_apart", one="--how", other="--patch")

@@ -1,7 +1,8 @@
 """Knockouts: edges that a model may not use, and outputs of heads that are replaced. Each row of a batch has its own.
 
 An edge is cut before softmax, so the weights that stay share its weight among them (`renormalised`); or its weight is
-set to zero after softmax, and nothing takes its place (`zeroed`). The fused kernel runs on.
+set to zero after softmax, and nothing takes its place (`zeroed`). An output is replaced by what is given: by what it is
+on another text, that is patching. The fused kernel runs on.
 """
 
 from collections.abc import Sequence
@@ -20,24 +21,34 @@ from regard.inspection.visit import Visit, Watcher
 
 How = Literal["renormalised", "zeroed"]
 
+At = int | range | None
+"""One token, several that follow each other, or all."""
+
 
 @dataclass(frozen=True)
 class Edge:
-    """One query that may not look at one key, in one head of one place; None stands for all of them."""
+    """A query that may not look at a key, in one head of one place; None stands for all of them."""
 
     address: str
     head: int | None = None
-    query: int | None = None
-    key: int | None = None
+    query: At = None
+    key: At = None
 
 
 @dataclass(frozen=True, eq=False)
 class Output:
-    """What a head hands on is replaced: by nothing (None), or by these vectors (queries, d_value) or (d_value,)."""
+    """What a head hands on is replaced: by nothing (None), or by `value`.
+
+    Attributes:
+        head, query: None stands for all of them.
+        value: (queries, d_value), of all queries of the place, or (d_value,) for each; where all heads are meant also
+            (heads, queries, d_value).
+    """
 
     address: str
     head: int | None = None
     value: Tensor | None = None
+    query: At = None
 
 
 Knockout = Sequence[Edge | Output]
@@ -59,6 +70,7 @@ class Knife(Observer):
         self._edges = {address: _at_place(knockouts, address, Edge) for address in n_heads}
         self._outputs = {address: _at_place(knockouts, address, Output) for address in n_heads}
         self._watcher = Watcher(self._zero)
+        self._begun: dict[str, int] = {}  # queries that have run, where they come one after the other
         self._gone: Tensor
 
     def scored(self, address: str, scorer: Scorer, bias: Bias | Tensor | None, mask: Mask | None) -> Mask | None:
@@ -73,16 +85,20 @@ class Knife(Observer):
             self._gone = torch.zeros(())
             self._watcher(address, step, tensor)
             tensor = tensor - self._gone.view_as(tensor) if step == "context" else tensor
-        return self.replaced(address, tensor) if step == "context" else tensor
+        if step != "context":
+            return tensor
+        tensor = self.replaced(address, tensor)
+        self._begun[address] = self._first(address) + tensor.shape[-2]
+        return tensor
 
     def allowed(self, address: str, queries: int, keys: int, device: torch.device | str | None = None) -> Tensor:
         """Which edges are left: (batch, heads, queries, keys), or (batch, queries, keys) where heads have no axis."""
         n_heads = self._n_heads[address]
-        first = keys - queries if address.endswith(".self") else 0  # of a run that begins in the middle of a text
+        first = keys - queries if address.endswith(".self") else self._first(address)
         left = torch.ones(len(self._knockouts), max(1, n_heads), queries, keys, dtype=torch.bool)
         for row, edges in enumerate(self._edges[address]):
             for edge in edges:
-                left[row, _at(edge.head), _at(edge.query, first), _at(edge.key)] = False
+                left[row, at(edge.head), at(edge.query, first), at(edge.key)] = False
         return (left if n_heads else left[:, 0]).to(device)
 
     def cuts(self, address: str) -> bool:
@@ -107,11 +123,39 @@ class Knife(Observer):
         if not any(self._outputs.get(address, [])):
             return context
         context = context.clone()
+        whole = context if context.ndim == 4 else context[:, None]
+        first = self._first(address)
         for row, outputs in enumerate(self._outputs[address]):
             for output in outputs:
-                place = context[row, _at(output.head)] if context.ndim == 4 else context[row]
-                place.copy_(torch.zeros_like(place) if output.value is None else output.value.expand_as(place))
+                place = whole[row, at(output.head), at(output.query, first)]
+                place.copy_(torch.zeros_like(place) if output.value is None else _given(output, place, first))
         return context
+
+    def _first(self, address: str) -> int:
+        """The query that now comes first."""
+        return self._begun.get(address, 0)
+
+
+def at(number: At, first: int = 0) -> slice:
+    """Where these are, when what there is begins with `first`.
+
+    >>> at(range(3, 7), 4), at(3, 4)
+    (slice(0, 3, None), slice(0, 0, None))
+    """
+    if number is None:
+        return slice(None)
+    start, stop = (number.start, number.stop) if isinstance(number, range) else (number, number + 1)
+    return slice(max(0, start - first), max(0, stop - first))
+
+
+def _given(output: Output, place: Tensor, first: int) -> Tensor:
+    """What stands in place of (heads, queries, d_value), of which the first is the query `first`, or a later one."""
+    value = output.value
+    assert value is not None
+    if value.ndim > 1 and value.shape[-2] > 1:
+        start = max(first, at(output.query).start or 0)
+        value = value[..., start : start + place.shape[-2], :]
+    return value.expand_as(place)
 
 
 def _at_place(knockouts: Sequence[Knockout], address: str, kind: type[Change]) -> list[list[Change]]:
@@ -127,7 +171,3 @@ class _Uncut(Mask):
 
     def allows(self, queries: int, keys: int, device: torch.device | str | None = None) -> Tensor:
         return of(self._knife.allowed(self._address, queries, keys, device)).allows(queries, keys, device)
-
-
-def _at(number: int | None, first: int = 0) -> slice:
-    return slice(None) if number is None else slice(number - first, number - first + 1)

@@ -3,6 +3,9 @@
 With weight w of value v in context c, cutting an edge and sharing its weight among the others moves the context by
 (c − v) · w / (1 − w); setting it to zero moves it by −w · v. The gradient of the gain times that is the estimate (edge
 attribution patching, Syed et al. 2023, §3, with the local change exact instead of linear).
+
+A cosine of a vector with what it was has no gradient where nothing is cut: it is largest there. It falls by half the
+square of how far the vector moves across itself, and gradients along random directions across it tell that square.
 """
 
 from dataclasses import dataclass
@@ -11,7 +14,7 @@ import torch
 from torch import Tensor
 
 from regard.core.recipe import shared
-from regard.inspection.knockout import Edge, How
+from regard.inspection.knockout import Edge, How, Knife, Knockout
 from regard.inspection.visit import Text, Visit
 
 _SOLE = 1e-6
@@ -28,7 +31,12 @@ class Estimate:
 
 
 def ranked(
-    visits: dict[str, Visit], gradients: dict[str, Tensor], *, most: int, how: How = "renormalised"
+    visits: dict[str, Visit],
+    gradients: dict[str, Tensor],
+    *,
+    most: int,
+    how: How = "renormalised",
+    within: Knockout | None = None,
 ) -> list[Estimate]:
     """The edges with the largest estimated change, either way, the largest first.
 
@@ -38,19 +46,37 @@ def ranked(
     Args:
         visits, gradients: as `Subject.graded` gives them.
         most: so many.
+        within: only these edges; None for all.
     """
     found: list[Estimate] = []
     for address, gradient in gradients.items():
         text = visits[address].row(0)
-        weights, change = changes(text, gradient[0].float(), how)
+        weights, change = _changes(text, gradient.float(), how)
         if how == "renormalised":
             change = change.masked_fill(((weights > 0).sum(-1, keepdim=True) == 1), 0.0)
-        top = change.abs().flatten().topk(min(most, change.numel())).indices
-        for at in top.tolist():
-            head, query, key = (int(each) for each in torch.unravel_index(torch.tensor(at), change.shape))
-            place = (head, query, key)
-            found.append(Estimate(Edge(address, *place), float(weights[place]), float(change[place])))
+        size = change.abs() if within is None else change.abs().masked_fill(~_among(within, address, weights), -1.0)
+        top = size.flatten().topk(min(most, size.numel()))
+        for value, at in zip(top.values.tolist(), top.indices.tolist(), strict=True):
+            place = tuple(int(each) for each in torch.unravel_index(torch.tensor(at), change.shape))
+            if value >= 0:
+                found.append(Estimate(Edge(address, *place), float(weights[place]), float(change[place])))
     return sorted(found, key=lambda each: -abs(each.change))[:most]
+
+
+def _among(edges: Knockout, address: str, weights: Tensor) -> Tensor:
+    """Which of the edges of a place are meant, (heads, queries, keys)."""
+    return ~Knife([edges], {address: len(weights)}).allowed(address, *weights.shape[1:], weights.device)[0]
+
+
+def _changes(text: Text, gradients: Tensor, how: How) -> tuple[Tensor, Tensor]:
+    """As `changes`; of gradients along several directions, (rows, heads, queries, d_value), −½ their mean square."""
+    weights, change = changes(text, gradients[0], how)
+    if len(gradients) == 1:
+        return weights, change
+    squares = change**2
+    for gradient in gradients[1:]:
+        squares += changes(text, gradient, how)[1] ** 2
+    return weights, squares / (-2 * len(gradients))
 
 
 def changes(text: Text, gradient: Tensor, how: How = "renormalised") -> tuple[Tensor, Tensor]:

@@ -110,12 +110,12 @@ def _effects(of: Any, texts: Sequence[str], target: str | None, found: Sequence[
 
 def _of_text(of: Any, text: str, target: str | None, found: Sequence[Head]) -> list[float]:
     subject, wanted = subject_of(of, text, target)
-    base = subject.logits([[]])[0]
+    base = subject.said([[]])[0]
     part = isinstance(subject, Own) and isinstance(subject.model, Gpt)
     cuts = [[Edge(head.site.address, head.head)] for head in found]
     runs = Resumed(subject) if part and isinstance(subject, Own) else subject
     told = effects(runs, base, wanted or likeliest(base), cuts, "renormalised")
-    return [each.delta_log_prob for each in told]
+    return [each.change for each in told]
 
 
 def _size(head: Head, effect: float | None, by: str) -> float:

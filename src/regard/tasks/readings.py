@@ -119,7 +119,7 @@ def read(
         raise BadInput("no_attention", name=of.name)
     at = _query(scope.of(subject.sites)[0], subject.sequences, subject.asked[-1] if query is None else query)
     subject, goal = _asked(subject, wanted, scope, at)
-    visits, gradients = subject.graded(goal.log_prob)
+    visits, gradients = subject.graded(goal.gain)
     texts = {address: visit.row(0) for address, visit in visits.items()}
     seen = {
         address: _Seen(each.steps()["weights"], shared(each.value, len(each.query)), gradients[address][0].float())
@@ -133,8 +133,8 @@ def read(
         [Edge(site.address, scope.head, None if whole else at, key) for site in scope.of(subject.sites)]
         for key in range(len(keys.ids))
     ]
-    base = subject.logits([[]])[0]
-    found["knockout"] = [each.delta_log_prob for each in effects(subject, base, goal, cuts, "renormalised")]
+    base = subject.said([[]])[0]
+    found["knockout"] = [each.change for each in effects(subject, base, goal, cuts, "renormalised")]
     return _told(of, subject.sequences, scope.of(subject.sites)[0], at, found, tokens_of(of, goal.ids))
 
 
@@ -162,12 +162,12 @@ def _query(site: Site, sequences: Mapping[str, Side], query: int) -> int:
 def _asked(subject: Any, wanted: Target | None, scope: Scope, query: int) -> tuple[Any, Target]:
     """The subject asked at this query alone; an encoder's query counts for all that is said."""
     if scope.part == "encoder" and READ in subject.sequences:
-        return subject, wanted or likeliest(subject.logits([[]])[0])
+        return subject, wanted or likeliest(subject.said([[]])[0])
     places = list(subject.asked)
     alone = replace(subject, asked=[query])
     if wanted is not None and query in places:
         return alone, Target((wanted.ids[places.index(query)],))
-    return alone, likeliest(alone.logits([[]])[0])
+    return alone, likeliest(alone.said([[]])[0])
 
 
 def _found(

@@ -1,6 +1,6 @@
 """A foreign model on one text as a subject of evidence: its edges are cut in the mask that its own kernel is given."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,7 +14,7 @@ from regard.inspection.foreign.reading import Reading
 from regard.inspection.foreign.record import Looker, looking
 from regard.inspection.foreign.run import Foreign, run
 from regard.inspection.knockout import How, Knife, Knockout
-from regard.inspection.subject import AT_ONCE
+from regard.inspection.subject import AT_ONCE, Gain, Graded
 from regard.inspection.trace import Sequence as Side
 from regard.inspection.visit import Visit
 
@@ -22,7 +22,7 @@ from regard.inspection.visit import Visit
 class Gathering(Looker):
     """Gathers visits, and leaves at which the gradients with respect to contexts are found."""
 
-    def __init__(self, model: Any, *, graded: bool) -> None:
+    def __init__(self, model: Any, *, graded: bool = False) -> None:
         super().__init__(model)
         self._graded = graded
         self.visits: dict[str, Visit] = {}
@@ -75,8 +75,9 @@ class Theirs:
 
     Attributes:
         reading: what it is given.
-        asked: the places whose logits are looked at.
+        asked: the places that are looked at.
         sites, sequences: as a trace of it has them.
+        vectors: what is said are vectors.
     """
 
     foreign: Foreign
@@ -84,39 +85,48 @@ class Theirs:
     asked: Sequence[int]
     sites: tuple[Site, ...]
     sequences: Mapping[str, Side] = field(repr=False)
+    vectors: bool = False
 
-    def logits(self, knockouts: Sequence[Knockout], how: How = "renormalised") -> Tensor:
+    def said(self, knockouts: Sequence[Knockout], how: How = "renormalised") -> Tensor:
         """What it says under each of these knockouts, (knockouts, places, vocab_size)."""
         found = []
         for start in range(0, len(knockouts), AT_ONCE):
             some = knockouts[start : start + AT_ONCE]
             knife = Knife(some, {site.address: site.n_heads for site in self.sites}, how)
             with looking(self.foreign, Cutting(self.foreign.model, knife)), torch.inference_mode():
-                found.append(self._said(len(some)))
+                found.append(self._run(len(some)))
         return torch.cat(found)
 
     def visits(self) -> dict[str, Visit]:
         """Its attentions, by address."""
-        gathering = Gathering(self.foreign.model, graded=False)
+        gathering = Gathering(self.foreign.model)
         with looking(self.foreign, gathering), torch.inference_mode():
-            self._said(1)
+            self._run(1)
         return gathering.visits
 
-    def graded(self, gain: Callable[[Tensor], Tensor]) -> tuple[dict[str, Visit], dict[str, Tensor]]:
-        """Its attentions, and the gradient of `gain(logits)` with respect to the context of each."""
+    def graded(self, gain: Gain, rows: int = 1) -> Graded:
+        """Its attentions, and the gradient of a gain with respect to the context of each."""
         gathering = Gathering(self.foreign.model, graded=True)
         with looking(self.foreign, gathering), torch.enable_grad():
-            gain(self._said(1)[0]).backward(inputs=list(gathering.leaves.values()))
+            gain(self._run(rows)).sum().backward(inputs=list(gathering.leaves.values()))
         leaves = gathering.leaves.items()
         return gathering.visits, {at: leaf.grad.transpose(1, 2) for at, leaf in leaves if leaf.grad is not None}
 
-    def _said(self, rows: int) -> Tensor:
+    def _run(self, rows: int) -> Tensor:
         inputs = {name: each.expand(rows, *each.shape[1:]) for name, each in self.reading.inputs.items()}
-        outputs = run(self.foreign, inputs)
-        if getattr(outputs, "logits", None) is None:
+        outputs = run(self.foreign, inputs, **({"output_hidden_states": True} if self.vectors else {}))
+        found = _vectors(outputs) if self.vectors else getattr(outputs, "logits", None)
+        if found is None:
             raise BadInput("evidence_no_logits", name=self.foreign.name, family=type(self.foreign.model).__name__)
-        said: Tensor = outputs.logits[:, list(self.asked)]
+        said: Tensor = found[:, list(self.asked)]
         return said
+
+
+def _vectors(outputs: Any) -> Tensor | None:
+    """Where the last layer leaves the tokens that are read last."""
+    last = getattr(outputs, "last_hidden_state", None)
+    layers = getattr(outputs, "decoder_hidden_states", None) or getattr(outputs, "hidden_states", None)
+    return last if isinstance(last, Tensor) else None if layers is None else layers[-1]
 
 
 def _seen(module: nn.Module, mask: Tensor | None, queries: int, keys: int, device: torch.device) -> Tensor:
