@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from regard.tasks.loading import load
     from regard.tasks.recording import record
     from regard.tasks.senses import senses
+    from regard.tasks.size import size
     from regard.tasks.words import words
     from regard.views import picture as pictures
 
@@ -34,6 +35,7 @@ _HOME = {
     "record": "regard.tasks.recording",
     "senses": "regard.tasks.senses",
     "words": "regard.tasks.words",
+    "size": "regard.tasks.size",
     "pictures": "regard.views.picture",
 }
 
@@ -51,6 +53,7 @@ __all__ = [
     "record",
     "scorers",
     "senses",
+    "size",
     "steps",
     "words",
 ]

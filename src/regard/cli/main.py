@@ -33,8 +33,9 @@ COMMANDS = (
     "evidence",
     "heads",
     "align",
-    "senses",
+    "size",
     "words",
+    "senses",
     "models",
 )
 

@@ -70,9 +70,7 @@ def _grid(picture: Grid) -> str:
 
 
 def _table(picture: Table) -> str:
-    sides = "".join(
-        "l" if any(isinstance(row[at], str) for row in picture.rows) else "r" for at in range(len(picture.head))
-    )
+    sides = "".join("r" if right else "l" for right in picture.right)
     rows = [" & ".join(words(cell(value, picture.digits)) for value in row) for row in picture.rows]
     head = " & ".join(words(name) for name in picture.head)
     body = " \\\\\n".join([f"{head} \\\\ \\hline\n{rows[0]}" if rows else head, *rows[1:]])

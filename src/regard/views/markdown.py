@@ -54,7 +54,7 @@ def _grid(picture: Grid) -> str:
 
 
 def _table(picture: Table) -> str:
-    sides = ("l" if any(isinstance(row[at], str) for row in picture.rows) else "r" for at in range(len(picture.head)))
+    sides = ("r" if right else "l" for right in picture.right)
     rows = [[cell(value, picture.digits) for value in row] for row in picture.rows]
     return _lines(picture.head, rows, "".join(sides))
 

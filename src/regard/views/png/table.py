@@ -16,12 +16,11 @@ def table(picture: Table, fonts: Fonts, width: float) -> Block:
         [cell(name, 0), *(_shown(row[at], picture.digits) for row in picture.rows)]
         for at, name in enumerate(picture.head)
     ]
-    numeric = [all(not isinstance(row[at], str) for row in picture.rows) for at in range(len(columns))]
     wides = [max(measure(text, fonts, weight="bold") for text in column) for column in columns]
     total = sum(wides) + _BETWEEN * max(0, len(wides) - 1)
 
     def paint(axes: Axes, x: float, y: float) -> None:
-        for column, wide, right in zip(columns, wides, numeric, strict=True):
+        for column, wide, right in zip(columns, wides, picture.right, strict=True):
             for at, text in enumerate(column):
                 looks = {"ha": "right" if right else "left", "weight": "normal" if at else "bold"}
                 write(axes, x + (wide if right else 0), y + _HIGH * at + 14, text, fonts, BODY, **looks)

@@ -1,5 +1,7 @@
 """A table in a terminal: numbers to the right, words to the left."""
 
+from typing import Any
+
 from rich.box import SIMPLE_HEAD
 from rich.console import RenderableType
 from rich.table import Table as Layout
@@ -13,10 +15,8 @@ def table(picture: Table, width: int, colour: bool) -> RenderableType:
     """The head over a rule, then the rows; words are broken over lines where the terminal is too narrow."""
     layout = Layout(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="bold")
     for at, name in enumerate(picture.head):
-        numeric = all(not isinstance(row[at], str) for row in picture.rows)
-        layout.add_column(
-            Line(visible(name)), justify="right" if numeric else "left", vertical="bottom", overflow="fold"
-        )
+        side: Any = "right" if picture.right[at] else "left"
+        layout.add_column(Line(visible(name)), justify=side, vertical="bottom", overflow="fold")
     for row in picture.rows:
         layout.add_row(*(Line(cell(value, picture.digits)) for value in row))
     return layout
