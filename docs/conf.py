@@ -34,7 +34,7 @@ release = version = __version__
 language = "en"
 
 extensions = ["sphinx.ext.autodoc", "sphinx.ext.napoleon"]
-extensions += ["myst_nb", "mathml", "chinese", "alone", "commands", "signatures"]
+extensions += ["myst_nb", "mathml", "chinese", "alone", "nearby", "commands", "signatures"]
 exclude_patterns = ["extensions", "images"]
 suppress_warnings = ["config.cache"]
 nitpicky = True

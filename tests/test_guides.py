@@ -1,6 +1,7 @@
 """The guides are programs: each states what it shows and proves it, twins compute the same, and no page asks a host."""
 
 import ast
+import json
 import os
 import re
 import subprocess
@@ -100,14 +101,21 @@ def built(folder: Path, page: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=folder, env=kept, capture_output=True, text=True, timeout=180)
 
 
-def test_a_cell_runs_with_our_python_and_its_kernel_ends(tmp_path: Path) -> None:
-    facts = tmp_path / "facts"
-    page = f"import os, sys\nopen({str(facts)!r}, 'w').write(f'{{os.getpid()}} {{sys.prefix}}')\n"
-    done = built(tmp_path, f"```{{code-cell}}\n{page}```\n\n$x^2$\n")
+KERNEL = """
+import json, os, sys
+from ipykernel.connect import get_connection_file
+way = json.load(open(get_connection_file()))["transport"]
+json.dump([os.getpid(), sys.prefix, way, os.environ["HF_HUB_OFFLINE"]], open({place!r}, "w"))
+"""
+
+
+def test_a_cell_runs_with_our_python_opens_no_port_and_its_kernel_ends(tmp_path: Path) -> None:
+    facts = tmp_path / "facts.json"
+    done = built(tmp_path, f"```{{code-cell}}{KERNEL.format(place=str(facts))}```\n\n$x^2$\n")
     assert done.returncode == 0, done.stderr
-    process, prefix = facts.read_text().split(" ", 1)
-    assert prefix == sys.prefix
-    assert not Path("/proc", process).exists()
+    process, *told = json.loads(facts.read_text())
+    assert told == [sys.prefix, "ipc", "1"]
+    assert not Path("/proc", str(process)).exists()
     assert "<msup>" in (tmp_path / "out/docs/index.html").read_text()
 
 
