@@ -17,7 +17,6 @@ from regard.core.errors import BadInput
 Sum = dict[str, float]
 """Of each word its weight; words that fall away (`a - a`) are left in with weight 0."""
 
-_QUOTES = {'"': '"', "“": "”", "「": "」", "『": "』"}
 _SIGNS = {"＋": "+", "－": "-", "−": "-", "–": "-", "×": "*", "·": "*", "（": "(", "）": ")", "／": "/"}
 _QUOTED = r'"[^"]*"|“[^”]*”|「[^」]*」|『[^』]*』'
 _TOKEN = re.compile(
@@ -41,18 +40,6 @@ def parse(text: str) -> Sum:
     {'well-known': 0.5, 'new york': 1.0, '7': -1.0}
     """
     return _Reader(text).whole()
-
-
-def quoted(word: str) -> str:
-    """A word as it can be written in a sum.
-
-    >>> quoted("well-known"), quoted("new york"), quoted("-")
-    ('well-known', 'new york', '"-"')
-    """
-    try:
-        return word if parse(word) == {word: 1.0} else f'"{word}"'
-    except BadInput:
-        return f'"{word}"'
 
 
 class _Reader:
@@ -130,7 +117,7 @@ def _tokens(text: str) -> Iterable[tuple[str, str, int]]:
     while at < end:
         match = _TOKEN.match(text, at)
         if match is None:  # a quote that is never closed
-            raise BadInput("words_quote", text=text[:200], place=at + 1)
+            raise BadInput("words_quote", text=text[:200], place=end - len(text[at:end].lstrip()) + 1)
         kind, came = str(match.lastgroup), match[str(match.lastgroup)]
         start, at = match.start(kind), match.end()
         if kind == "sign":

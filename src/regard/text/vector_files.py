@@ -13,7 +13,7 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterator
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -71,7 +71,7 @@ def _blocks(path: Path | str, encoding: str, tell: Tell) -> Iterator[Block]:
     """The words of a file with their vectors, some at a time."""
     name, count = shown_name(path), 0
     chunks = each_chunk(path)
-    first = b"".join(chunk for chunk, _ in zip(chunks, range(2), strict=False))
+    first = b"".join(islice(chunks, 2))
     if not first.strip():
         raise BadInput("vectors_empty", path=name)
     chunks, head = chain([first], chunks), _HEAD.match(first)

@@ -1,6 +1,5 @@
 """Vectors as text: many lines at once are made numbers, and only where that fails they are looked at one by one."""
 
-import math
 import warnings
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -15,6 +14,7 @@ _BLOCK = 2**23
 _BETWEEN = b" inf "
 """Stands between the numbers of two lines: where each line has as many numbers, it has a column of its own."""
 
+_LARGEST = float(np.finfo(np.float32).max)
 _SEEN = 100
 """So many lines say how many numbers a line has, where no first line says it."""
 
@@ -78,7 +78,8 @@ def _shape(lines: list[bytes]) -> tuple[int | None, int]:
     """How many words the first line says there are, where it says so, and how many numbers a word has."""
     counts = [len(line.split()) - 1 for line in lines[: _SEEN + 1]]
     first = lines[0].split()
-    if len(first) == 2 and all(each.isdigit() for each in first) and int(first[1]) and counts[1:2] != [1]:
+    whole = len(first) == 2 and all(each.isdigit() for each in first) and int(first[1]) > 0
+    if whole and (counts[1:2] != [1] or int(first[1]) == 1):  # else the first word of vectors of one number
         return int(first[0]), int(first[1])
     return None, max(1, Counter(counts).most_common(1)[0][0])
 
@@ -103,10 +104,10 @@ def _slowly(lines: list[bytes], width: int, at: int, name: str) -> tuple[list[by
     """The same one by one: a word may hold spaces (GloVe's `. . .`), and what is wrong is named with its line."""
     words, rows = [], []
     for number, line in enumerate(lines, start=at):
-        word, *rest = line.rsplit(None, width)
+        word, *rest = line.rsplit(None, width) or [b""]
         between = word.split()[1:]
         if len(rest) < width or (between and all(_number(each) is not None for each in between)):
-            raise BadInput("vectors_ragged", path=name, line=number, came=len(line.split()) - 1, width=width)
+            raise BadInput("vectors_ragged", path=name, line=number, came=max(0, len(line.split()) - 1), width=width)
         values = [_value(each, place, number, name) for place, each in enumerate(rest, start=1)]
         words.append(word)
         rows.append(values)
@@ -118,7 +119,7 @@ def _value(text: bytes, place: int, line: int, name: str) -> float:
     if found is None:
         shown = text[:40].decode("utf-8", "replace")
         raise BadInput("vectors_number", path=name, line=line, place=place, came=shown)
-    if not math.isfinite(np.float32(found)):
+    if not abs(found) <= _LARGEST:
         raise BadInput("vectors_not_finite", path=name, line=line, place=place, came=text.decode())
     return found
 
