@@ -114,11 +114,12 @@ def _plane(picture: Marks) -> Data:
 
 
 def _named(picture: Marks) -> list[list[str]]:
-    """The name and the numbers of each point."""
+    """The name and the numbers of each point that has one."""
     return [
         [visible(name), *(minus(number(float(value), picture.digits)) for value in (x, y))]
         for series in picture.series
         for name, x, y in zip(series.labels, series.x, series.y, strict=True)
+        if name
     ]
 
 

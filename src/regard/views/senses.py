@@ -3,6 +3,8 @@
 import math
 from collections.abc import Sequence
 
+import numpy as np
+
 from regard.inspection.senses import Layer
 from regard.inspection.way import ALONE, Look, Way
 from regard.language import say
@@ -13,10 +15,13 @@ from regard.views.signs import number, shortened, told_apart
 FEW = 6
 """So many pairs have a column each."""
 
+DRAWN = 24
+"""So many occurrences have their ways drawn."""
+
 SHOWN = 3
 """So many words that an occurrence looked at are named."""
 
-LONGEST = 44
+LONGEST = 40
 """Characters of a sentence that a table shows."""
 
 
@@ -26,12 +31,13 @@ def senses(way: Way, check: str, lang: str | None = None) -> Rows:
     Args:
         check: the stamp of the trace that looks were read from.
     """
-    parts: list[Picture] = [_layers(way, lang), *_curve(way, lang)]
+    parts: list[Picture] = [_layers(way, lang), *_curve(way, lang), *_ways(way, lang)]
     if way.parting is not None:
         parts.append(_looks(way, lang))
     words = way.pairs.words
-    named = words[0] if len(words) == 1 else say("senses.words", lang, count=len(words))
-    title = say("senses.title", lang, word=named, model=way.name, count=len(way.occurrences))
+    facts = {"model": way.name, "count": len(way.occurrences)}
+    one = len(words) == 1
+    title = say("senses.title" if one else "senses.title_words", lang, word=words[0], words=len(words), **facts)
     return Rows(title=title, parts=tuple(parts), reading=reading(way, lang), check=check)
 
 
@@ -89,21 +95,39 @@ def _curve(way: Way, lang: str | None) -> list[Marks]:
     return [Marks(title=title, series=(series,), x_axis=say("senses.layer_axis", lang), y_axis="AUC", digits=3)]
 
 
+def _ways(way: Way, lang: str | None) -> list[Marks]:
+    """The way of each occurrence from words alone to the last layer, its number at the end."""
+    if len(way.pairs.words) > 1 or len(way.occurrences) > DRAWN:
+        return []
+    found = way.paths
+    stages = len(found.points)
+    names = [("",) * (stages - 1) + (str(at),) for at in range(1, len(way.occurrences) + 1)]
+    series = [
+        Series(each.label, tuple(way_of[:, 0].tolist()), tuple(way_of[:, 1].tolist()), "line", labels=name)
+        for each, way_of, name in zip(way.occurrences, np.swapaxes(found.points, 0, 1), names, strict=True)
+    ]
+    axes = [say("senses.axis", lang, share=number(100 * share, 0)) for share in found.shares]
+    facts = {"layer": len(way.layers) - 1, "stage": stage(ALONE if stages > len(way.layers) else 0, lang)}
+    told = say("senses.ways_reading", lang, **facts)
+    title = say("senses.ways_title", lang)
+    return [Marks(title=title, reading=told, series=tuple(series), x_axis=axes[0], y_axis=axes[1], digits=3)]
+
+
 def _looks(way: Way, lang: str | None) -> Table:
     """A row an occurrence: the words that it looked at most, and what hiding the first of them does."""
     parting = way.parting
     assert parting is not None
-    rows = []
-    for occurrence, looks, rest in zip(way.occurrences, parting.looks, parting.rest, strict=True):
+    rows: list[tuple[str | int | float, ...]] = []
+    for at, (occurrence, looks, rest) in enumerate(zip(way.occurrences, parting.looks, parting.rest, strict=True), 1):
         change = looks[0].effect if looks and looks[0].weight > 0 else math.nan
         sentence = shortened(occurrence.sentence, LONGEST)
-        rows.append((occurrence.label, sentence, _named(looks), number(rest, 2), number(change, 3)))
-    kinds = ("label", "sentence", "looks", "rest", "change")
+        rows.append((at, occurrence.label, sentence, _named(looks), rest, change))
+    kinds = ("number", "label", "sentence", "looks", "rest", "change")
     head = [say(f"senses.{name}_column", lang) for name in kinds]
-    kept = [at for at, name in enumerate(kinds) if name != "label" or any(row[0] for row in rows)]
-    title = say("senses.looks_title", lang, layer=parting.layer)
+    kept = [at for at, name in enumerate(kinds) if name != "label" or any(row[1] for row in rows)]
     picked = tuple(tuple(row[at] for at in kept) for row in rows)
-    return Table(title=title, head=tuple(head[at] for at in kept), rows=picked)
+    title, told = say("senses.looks_title", lang, layer=parting.layer), say("senses.looks_reading", lang)
+    return Table(title=title, reading=told, head=tuple(head[at] for at in kept), rows=picked, digits=3)
 
 
 def _named(looks: Sequence[Look]) -> str:

@@ -15,7 +15,7 @@ SURE = 0.05
 
 def reading(way: Way, lang: str | None) -> str:
     """From where the words begin to what hiding what they looked at does."""
-    told = [*_start(way, lang), *_parted(way, lang), *_confidence(way, lang), *_chosen(way, lang), *_looked(way, lang)]
+    told = [*_start(way, lang), *_parted(way, lang), *_chosen(way, lang), *_looked(way, lang)]
     return say("views.between_sentences", lang).join(told)
 
 
@@ -42,27 +42,22 @@ def _start(way: Way, lang: str | None) -> Iterator[str]:
 
 
 def _parted(way: Way, lang: str | None) -> Iterator[str]:
-    """Where they part, and where they are told apart best."""
+    """Where they part, where they are told apart best, and whether that is more than chance."""
     top, at = best(way), way.parted
-    before, after = way.layers[at - 1], way.layers[at]
-    if top is None:
+    before, after, (one, other) = way.layers[at - 1], way.layers[at], way.pairs.told
+    if top is None or top.auc is None or way.chance is None:
         yield say("senses.parted_cosine", lang, layer=at, before=number(before.every, 2), after=number(after.every, 2))
-        one, other = way.pairs.told
-        yield say(
-            "senses.no_labels" if one + other == 0 else "senses.one_label" if other == 0 else "senses.no_same", lang
-        )
+        if len(way.occurrences) > 2 or one + other:
+            kind = "no_labels" if one + other == 0 else "one_label" if other == 0 else "no_same"
+            yield say(f"senses.{kind}", lang)
+        return
+    facts = {"model": way.name, "layer": top.layer, "auc": number(top.auc, 2), "p": number(way.chance, 3)}
+    if way.chance > SURE:
+        yield say("senses.unsure", lang, same=one, different=other, **facts)
         return
     grown = {"before": number(before.auc or 0.0, 2), "after": number(after.auc or 0.0, 2)}
-    if (after.auc or 0.0) > (before.auc or 0.0):
-        yield say("senses.parted_auc", lang, layer=at, **grown)
-    one, other = way.pairs.told
-    yield say("senses.best", lang, layer=top.layer, auc=number(top.auc or 0.0, 2), same=one, different=other)
-
-
-def _confidence(way: Way, lang: str | None) -> Iterator[str]:
-    if way.chance is not None:
-        kind = "sure" if way.chance <= SURE else "unsure"
-        yield say(f"senses.{kind}", lang, p=number(way.chance, 3))
+    yield say("senses.parted_auc", lang, layer=at, **grown)
+    yield say("senses.best", lang, same=one, different=other, **facts)
 
 
 def _chosen(way: Way, lang: str | None) -> Iterator[str]:
@@ -84,9 +79,10 @@ def _looked(way: Way, lang: str | None) -> Iterator[str]:
         return
     base, without = way.layers[parting.layer], parting.without
     facts = {"layer": parting.layer, "apart": number(base.apart, 3), "without": number(without.apart, 3)}
-    yield say("senses.without", lang, **facts)
-    if base.auc is not None and without.auc is not None:
-        yield say("senses.without_auc", lang, auc=number(base.auc, 2), hidden=number(without.auc, 2))
+    if base.auc is None or without.auc is None:
+        yield say("senses.without", lang, **facts)
+    elif way.chance is not None and way.chance <= SURE:
+        yield say("senses.without_auc", lang, auc=number(base.auc, 2), hidden=number(without.auc, 2), **facts)
     common, own = shared(way, parting)
     if common and own:
         names = list(dict.fromkeys(shortened(look.word.lower()) for look in common))[:6]

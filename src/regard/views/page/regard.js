@@ -332,7 +332,8 @@ function plane(data, words) {
     const own = spots.filter((spot) => spot.series === at);
     const points = own.map((spot) => `${spot.x},${spot.y}`).join(" ");
     if (series.kind === "line") svg.append(tinted(shape("polyline", { class: "line", points }), kind(at)));
-    for (const spot of own) svg.append(tinted(shape("circle", { class: "point", cx: spot.x, cy: spot.y, r: 4.5 }), kind(at)));
+    const radius = (spot) => (spot.label || series.kind !== "line" ? 4.5 : 1.5); // a bend on the way is no end
+    for (const spot of own) svg.append(tinted(shape("circle", { class: "point", cx: spot.x, cy: spot.y, r: radius(spot) }), kind(at)));
   });
   for (const spot of spots.filter((each) => each.place)) {
     const [x, y] = spot.place;

@@ -35,7 +35,11 @@ def plane(picture: Marks, fonts: Fonts, width: float) -> Block:
                 "markersize": 5.0,
             }
             line = "-" if series.kind == "line" else ""
-            axes.plot([x + s.x for s in own], [top + s.y for s in own], linestyle=line, linewidth=1.0, **looks)
+            shown = [spot for spot in own if spot.label or not line]  # a line's points without a name are its bends
+            axes.plot(
+                [x + s.x for s in own], [top + s.y for s in own], linestyle=line, linewidth=1.0, color=looks["color"]
+            )
+            axes.plot([x + s.x for s in shown], [top + s.y for s in shown], linestyle="", **looks)
         for spot in spots:
             if spot.place is None or not spot.label:
                 continue

@@ -15,16 +15,18 @@ _WIDER = 2.1
 
 
 def plane(picture: Marks, width: int, colour: bool) -> RenderableType:
-    """Each point a sign, its name beside it; signs tell kinds apart."""
+    """Each point a sign, its name beside it; signs tell kinds apart; points without a name on a line are dots."""
     wide = min(width, _WIDEST)
     high = min(_HIGHEST, max(8, wide // 3))
     sheet = (wide / _WIDER, float(high))
     spots = laid(picture, sheet, lambda name: (cell_len(visible(name)) / _WIDER, 0.9), 1.0, 1.0)
     kinds = groups(picture)
     cells: list[dict[int, str]] = [{} for _ in range(high)]
-    for spot in spots:
+    for spot in sorted(spots, key=lambda spot: bool(spot.label)):
         row, column = min(high - 1, int(spot.y)), min(wide - 1, int(spot.x * _WIDER))
-        cells[row][column] = _SIGNS[kinds.index(picture.series[spot.series].name) % len(_SIGNS)]
+        series = picture.series[spot.series]
+        on_the_way = series.kind == "line" and not spot.label
+        cells[row][column] = "·" if on_the_way else _SIGNS[kinds.index(series.name) % len(_SIGNS)]
     for spot in spots:
         if spot.place is not None:
             _written(
