@@ -26,11 +26,12 @@ def test_weight_and_norm() -> None:
     assert norm(TWO, 1).tolist() == pytest.approx([0.375 * 3, 0.625 * 5])
 
 
-def test_heads_that_cancel_have_no_norm_where_they_are_added() -> None:
+def test_heads_that_cancel_have_no_norm() -> None:
+    """Heads are added within the norm, after their values and the output matrix."""
     weights, value = torch.full((2, 1, 1), 0.5), torch.tensor([[[2.0, 0.0]], [[-2.0, 0.0]]])
-    apart, joined = (Mixing(slice(0, 1), slice(0, 1), weights, value, None, way) for way in (False, True))
-    assert norm([apart], 0).tolist() == [1]
+    joined, unknown = (Mixing(slice(0, 1), slice(0, 1), weights, each) for each in (value, None))
     assert norm([joined], 0).tolist() == [0]
+    assert norm([joined, unknown], 0) is None
 
 
 def test_rollout() -> None:
@@ -42,6 +43,14 @@ def test_flow() -> None:
     """To the first: ⅛ through it, and ¼ at most through the second. To the second: ¾ of the ⅞ that go on."""
     assert flow(TWO, 2, 1, [0, 1]).tolist() == pytest.approx([0.375, 0.75], abs=1e-8)
     assert flow(TWO, 2, 0, [0, 1]).tolist() == [1, 0]
+
+
+def test_a_flow_through_too_many_edges_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three weights and two that stay, in each of two layers, to two keys: 20."""
+    monkeypatch.setattr("regard.inspection.readings.MOST_FLOW", 19)
+    assert flow(TWO, 2, 1, [0, 1]) is None
+    monkeypatch.setattr("regard.inspection.readings.MOST_FLOW", 20)
+    assert flow(TWO, 2, 1, [0, 1]) is not None
 
 
 def test_gradients() -> None:

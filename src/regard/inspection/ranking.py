@@ -65,7 +65,8 @@ def ranked(
 
 def _among(edges: Knockout, address: str, weights: Tensor) -> Tensor:
     """Which of the edges of a place are meant, (heads, queries, keys)."""
-    return ~Knife([edges], {address: len(weights)}).allowed(address, *weights.shape[1:], weights.device)[0]
+    n_heads, queries, keys = weights.shape
+    return ~Knife([edges], {address: n_heads}).allowed(address, queries, keys, weights.device)[0]
 
 
 def _changes(text: Text, gradients: Tensor, how: How) -> tuple[Tensor, Tensor]:

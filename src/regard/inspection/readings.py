@@ -17,6 +17,9 @@ from torch import Tensor
 SCALE = 2**28
 """Capacities of flow are whole numbers: weights times this, so that each edge is off by at most 2⁻²⁹."""
 
+MOST_FLOW = 2**28
+"""At most so many edges times keys have a flow: a quarter of a minute on one core, a GPT of 12 layers on 350 tokens."""
+
 SOURCES = {
     "weight": "",
     "norm": "Kobayashi et al. 2020, 2.2",
@@ -35,17 +38,16 @@ class Mixing:
     Attributes:
         rows, columns: where its queries and its keys stand among all tokens.
         weights: (heads, queries, keys), those of the heads that are asked for.
-        value: (heads, keys, d): what a unit of weight on each key hands on.
+        value: (heads, keys, d): what a unit of weight on each key hands on, through value and output matrix, so that
+            heads may be added; None where the output matrix is not known.
         gradient: of the gain with respect to the weights, (heads, queries, keys); None where there is none.
-        joined: `value` has gone through the output matrix, so that heads may be added.
     """
 
     rows: slice
     columns: slice
     weights: Tensor
-    value: Tensor
+    value: Tensor | None
     gradient: Tensor | None = None
-    joined: bool = False
 
     @property
     def itself(self) -> bool:
@@ -63,15 +65,16 @@ def weight(mixings: Sequence[Mixing], query: int) -> Tensor:
     return torch.stack([each.weights[:, query].mean(0) for each in mixings]).mean(0)
 
 
-def norm(mixings: Sequence[Mixing], query: int) -> Tensor:
+def norm(mixings: Sequence[Mixing], query: int) -> Tensor | None:
     """‖Σ αᵢⱼ·f(xⱼ)‖ summed over heads within the norm, f being value and output matrix; mean over attentions: (keys,).
 
-    Where no output matrix is known, the mean over heads of ‖αᵢⱼ·vⱼ‖.
+    None where an output matrix is not known.
     """
     found = []
     for each in mixings:
-        moved = each.weights[:, query, :, None] * each.value
-        found.append(moved.sum(0).norm(dim=-1) if each.joined else moved.norm(dim=-1).mean(0))
+        if each.value is None:
+            return None
+        found.append((each.weights[:, query, :, None] * each.value).sum(0).norm(dim=-1))
     return torch.stack(found).mean(0)
 
 
@@ -91,8 +94,10 @@ def rollout(mixings: Sequence[Mixing], count: int) -> Tensor:
     return found
 
 
-def flow(mixings: Sequence[Mixing], count: int, query: int, keys: Sequence[int]) -> Tensor:
+def flow(mixings: Sequence[Mixing], count: int, query: int, keys: Sequence[int]) -> Tensor | None:
     """The largest flow from a query to each of these tokens as they entered: (keys,). Edges hold what ½·A + ½·I says.
+
+    None where edges times keys are more than `MOST_FLOW`: each key is a flow of its own.
 
     Args:
         query, keys: among all tokens.
@@ -105,6 +110,8 @@ def flow(mixings: Sequence[Mixing], count: int, query: int, keys: Sequence[int])
         at, key = np.nonzero(weights)
         edges += [(fresh[at], sources[key], weights[at, key]), (fresh, before, np.full(len(before), 0.5))]
         now[each.rows], top = fresh, top + len(before)
+    if sum(len(start) for start, _, _ in edges) * len(keys) > MOST_FLOW:
+        return None
     graph = _graph(edges, top)
     return torch.tensor([_flow(graph, int(now[query]), key) for key in keys], dtype=torch.float64)
 

@@ -5,20 +5,19 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from regard.core.errors import BadInput
 from regard.core.protocols import Site
 from regard.core.recipe import shared
 from regard.inspection.evidence import Target, agreement, effects, likeliest
 from regard.inspection.knockout import Edge
-from regard.inspection.readings import SOURCES, Mixing, flow, norm, relevance, rollout, weight
+from regard.inspection.readings import SOURCES, flow, norm, relevance, rollout, weight
 from regard.inspection.roles import blocks
 from regard.inspection.trace import READ, SOURCE, Trace
 from regard.inspection.trace import Sequence as Side
-from regard.models.gpt import Gpt
-from regard.models.transformer import Transformer
 from regard.tasks.heads import MUTE
+from regard.tasks.mixing import Seen, mixing, outputs_of
 from regard.tasks.reading import shown
 from regard.tasks.recording import opened, record
 from regard.tasks.subjects import subject_of, tokens_of
@@ -85,15 +84,6 @@ class Read:
         return drawn(self.query_token, self.keys, self.target, self.readings, self.agreement, lang)
 
 
-@dataclass(frozen=True)
-class _Seen:
-    """What was seen of one place: (heads, queries, keys), (heads, keys, d), (heads, queries, d)."""
-
-    weights: Tensor
-    value: Tensor
-    gradient: Tensor | None = None
-
-
 def read(
     model: Any, text: str, scope: Scope | None = None, *, query: int | None = None, target: str | None = None
 ) -> Read:
@@ -114,7 +104,7 @@ def read(
     except BadInput as error:
         if error.code not in MUTE:
             raise
-        return _silent(of, record(model, text, keep=("query", "key", "value")), scope, query)
+        return _silent(of, text, record(model, text, keep=("query", "key", "value")), scope, query)
     if not subject.sites:
         raise BadInput("no_attention", name=of.name)
     at = _query(scope.of(subject.sites)[0], subject.sequences, subject.asked[-1] if query is None else query)
@@ -122,11 +112,11 @@ def read(
     visits, gradients = subject.graded(goal.gain)
     texts = {address: visit.row(0) for address, visit in visits.items()}
     seen = {
-        address: _Seen(each.steps()["weights"], shared(each.value, len(each.query)), gradients[address][0].float())
+        address: Seen(each.steps()["weights"], shared(each.value, len(each.query)), gradients[address][0].float())
         for address, each in texts.items()
         if address in gradients
     }
-    outputs = {site.address: _output(getattr(of, "model", None), site) for site in subject.sites}
+    outputs = outputs_of(of, subject.sites, getattr(subject, "reading", None))
     found, keys = _found(subject.sites, subject.sequences, seen, outputs, scope, at)
     whole = scope.part is None and scope.layer is None and scope.head is None
     cuts = [
@@ -138,16 +128,19 @@ def read(
     return _told(of, subject.sequences, scope.of(subject.sites)[0], at, found, tokens_of(of, goal.ids))
 
 
-def _silent(of: Any, trace: Trace, scope: Scope, query: int | None) -> Read:
+def _silent(of: Any, text: str, trace: Trace, scope: Scope, query: int | None) -> Read:
     """Of a model that says nothing: what its attentions alone tell."""
+    from regard.inspection.foreign import reading
+
     site = scope.of(trace.sites)[0]
     at = _query(site, trace.sequences, len(trace.sequences[site.queries].ids) - 1 if query is None else query)
     seen = {}
     for each in trace.sites:
         weights = torch.cat([torch.from_numpy(some) for _, some, _ in blocks(trace, each)], dim=1)
         value = torch.from_numpy(trace.tensors[f"{each.address}/value"]).float()
-        seen[each.address] = _Seen(weights, shared(value, len(weights)))
-    found, _ = _found(trace.sites, trace.sequences, seen, {}, scope, at)
+        seen[each.address] = Seen(weights, shared(value, len(weights)))
+    outputs = outputs_of(of, trace.sites, reading.of_texts(of, [text]))
+    found, _ = _found(trace.sites, trace.sequences, seen, outputs, scope, at)
     return _told(of, trace.sequences, site, at, found, ())
 
 
@@ -173,7 +166,7 @@ def _asked(subject: Any, wanted: Target | None, scope: Scope, query: int) -> tup
 def _found(
     sites: Sequence[Site],
     sequences: Mapping[str, Side],
-    seen: Mapping[str, _Seen],
+    seen: Mapping[str, Seen],
     outputs: Mapping[str, Tensor | None],
     scope: Scope,
     query: int,
@@ -183,7 +176,7 @@ def _found(
     first = len(sequences[SOURCE].ids) if SOURCE in sequences else 0
     upto = [site for site in sites[: sites.index(chosen[-1]) + 1] if site.address in seen]
     mixings = {
-        site: _mixing(site, sequences, seen, outputs, scope if site in chosen else Scope(), first) for site in upto
+        site: mixing(site, sequences, seen, outputs, scope.head if site in chosen else None, first) for site in upto
     }
     line, own = list(mixings.values()), [mixings[site] for site in chosen if site in mixings]
     count = max(each.rows.stop for each in line)
@@ -193,49 +186,13 @@ def _found(
     keys = range(columns.start, columns.stop)
     found: dict[str, list[float] | None] = {
         "weight": weight(own, query).tolist(),
-        "norm": norm(own, query).tolist(),
+        "norm": _listed(norm(own, query)),
         "rollout": rollout(line, count)[at, columns].tolist(),
-        "flow": flow(line, count, at, keys).tolist(),
+        "flow": _listed(flow(line, count, at, keys)),
         "gradient": relevance(line, count)[at, columns].tolist() if graded else None,
         "knockout": None,
     }
     return found, sequences[chosen[0].keys]
-
-
-def _mixing(
-    site: Site,
-    sequences: Mapping[str, Side],
-    seen: Mapping[str, _Seen],
-    outputs: Mapping[str, Tensor | None],
-    scope: Scope,
-    first: int,
-) -> Mixing:
-    """One place, with the heads asked for; what is written stands after the source, from `first` on."""
-    here, heads = seen[site.address], slice(None) if scope.head is None else slice(scope.head, scope.head + 1)
-    rows, columns = (
-        slice(0, len(sequences[name].ids)) if name == SOURCE else slice(first, first + len(sequences[name].ids))
-        for name in (site.queries, site.keys)
-    )
-    through = outputs.get(site.address)
-    value = here.value if through is None else here.value @ through
-    gradient = None if here.gradient is None else (here.gradient @ here.value.transpose(-1, -2))[heads]
-    return Mixing(rows, columns, here.weights[heads], value[heads], gradient, through is not None)
-
-
-@torch.no_grad()
-def _output(model: Any, site: Site) -> Tensor | None:
-    """The output matrix of one of our attentions, a slice a head: (heads, d_value, d_model); None where not known."""
-    if isinstance(model, Gpt):
-        attention: Any = model.layers[site.layer].attention
-    elif isinstance(model, Transformer):
-        stack: Any = model.encoder if site.part == "encoder" else model.decoder
-        attention = stack[site.layer].cross_attention if site.part == "cross" else stack[site.layer].self_attention
-    else:
-        return None
-    linear = attention.to_output
-    if not isinstance(linear, nn.Linear):
-        return None
-    return linear.weight.float().T.reshape(site.n_heads, -1, linear.out_features)
 
 
 def _told(
@@ -255,3 +212,7 @@ def _told(
 
 def _number(value: float) -> float | None:
     return None if value != value else value
+
+
+def _listed(found: Tensor | None) -> list[float] | None:
+    return None if found is None else list(found.tolist())

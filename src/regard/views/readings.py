@@ -35,6 +35,7 @@ def readings(
     agree = Table(title=say("readings.agreement", lang), head=("", *titles), rows=tuple(cells))
     facts = {"query": shortened(query), "target": " ".join(shortened(token) for token in target)}
     told = [say("readings.counts" if target else "readings.silent", lang, **facts)]
+    told += [say(f"readings.no_{name}", lang) for name in ("norm", "flow") if found[name] is None]
     best = _closest(agreement)
     if best is not None:
         told.append(say("readings.closest", lang, name=say(f"readings.{best[0]}", lang), rank=number(best[1], 2)))
