@@ -45,7 +45,11 @@ class Recipe:
 
     def of_head(self, head: int) -> "Recipe":
         """The recipe of one head alone."""
-        bias, sinks = (None if each is None else each[head : head + 1] for each in (self.bias, self.sinks))
+        return self.of_heads(slice(head, head + 1))
+
+    def of_heads(self, heads: slice) -> "Recipe":
+        """The recipe of some heads alone."""
+        bias, sinks = (None if each is None else each[heads] for each in (self.bias, self.sinks))
         return replace(self, bias=bias, sinks=sinks)
 
 

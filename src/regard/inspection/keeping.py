@@ -17,7 +17,7 @@ from regard.core.recipe import Recipe, shared
 from regard.core.reducing import statistics
 from regard.inspection.stitching import Stitched
 from regard.inspection.trace import COMPUTED, Check, Written
-from regard.inspection.visit import Text, Visit
+from regard.inspection.visit import Text, Visit, widened
 
 TOLERANCE, ROUGH = 1e-4, 2e-2
 """How far a recorded tensor may be from the model's own: in fp32, and where the model computes in 16 bits."""
@@ -168,7 +168,10 @@ def chosen(text: Text, heads: Sequence[int]) -> Text:
 
 
 def _array(tensor: Tensor) -> np.ndarray:
-    """The numbers alone: of a tensor that lies in a larger one (q of q, k, v together) the rest is let go."""
+    """The numbers alone, in float32: of a tensor that lies in a larger one (q of q, k, v together) the rest is let go."""
+    if tensor.is_floating_point():
+        tensor = widened(tensor)
     tensor = tensor.detach().cpu()
     whole = tensor.untyped_storage().nbytes()
-    return (tensor.clone() if whole > tensor.numel() * tensor.element_size() else tensor).numpy()
+    numbers = tensor.numpy()
+    return numbers.copy() if whole > numbers.nbytes else numbers

@@ -4,16 +4,17 @@ Models of ours (through an `Observer`) and foreign ones (through their attention
 from there on nobody asks whose model it was.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from regard.core.attend import STEPS
 from regard.core.biases import Bias, matrix
 from regard.core.masks import Mask, visible
-from regard.core.recipe import ALL, Recipe, Rows, shared, steps
+from regard.core.recipe import ALL, Recipe, Rows, steps
 from regard.core.recipe import weights as weights_of
 from regard.core.scorers import Additive, Scorer
 from regard.core.tap import Observer
@@ -26,6 +27,12 @@ LEAST = 1e-3
 
 _SCRATCH = 2**24
 """Bytes of weights that are made at once where every row is wanted."""
+
+_CACHED = 2**20
+"""Bytes of sampled weights that are made at once: they stay in a core's cache."""
+
+SIDES = ("query", "key", "value", "context")
+"""What enters a kernel, and what leaves it."""
 
 
 @dataclass(frozen=True)
@@ -49,19 +56,24 @@ class Visit:
     mask: Mask | Tensor | None = None
     weights: Tensor | None = None
 
-    def row(self, at: int) -> "Text":
-        """What was seen of one text of the batch."""
+    def row(self, at: int, *, wide: Collection[str] = SIDES) -> "Text":
+        """What was seen of one text of the batch.
+
+        Args:
+            wide: which of `SIDES` become float32; of the rest, as it is, the check widens what it looks at.
+        """
         q, k = self.query.shape[-2], self.key.shape[-2]
         seen = visible(self.mask, q, k, at)
         recipe = replace(self.recipe, visible=None if seen is None else seen.to(self.query.device))
-        query, key, value, context = (each[at].float() for each in (self.query, self.key, self.value, self.context))
+        sides = {name: getattr(self, name)[at] for name in SIDES}
+        sides |= {name: widened(sides[name]) for name in wide}
         weights = None if self.weights is None else self.weights[at].float()
-        return Text(query, key, value, context, recipe, self.query.dtype == torch.float32, weights)
+        return Text(**sides, recipe=recipe, exact=self.query.dtype == torch.float32, weights=weights)
 
 
 @dataclass(frozen=True)
 class Text:
-    """A visit's part of one text: (heads, n, d) in float32, and the whole recipe.
+    """A visit's part of one text: (heads, n, d) in float32 (or what `Visit.row` was asked for), and the whole recipe.
 
     Attributes:
         exact: the kernel computed in float32, not in 16 bits.
@@ -94,8 +106,22 @@ class Text:
             return 0.0
         spread = torch.linspace(0, count - 1, min(SAMPLED, count)).round().long()
         blocks = self._blocks(count) if every else [spread]
-        size = torch.stack(self.context.aminmax()).abs().max().clamp(min=1e-30)
-        return max((self._row_deviation(rows, size) for rows in blocks), key=lambda far: (far != far, far))
+        size = _largest(self.context).clamp(min=1e-30)
+        found = (some._row_deviation(rows, size) for rows in blocks for some in self._some_heads())
+        return max(found, key=lambda far: (far != far, far))
+
+    def _some_heads(self) -> Iterator["Text"]:
+        """The heads, in groups that share keys, as many at once as `_CACHED` allows."""
+        n_heads, n_shared, n_keys = len(self.query), len(self.key), self.key.shape[-2]
+        group = n_heads // n_shared
+        at_once = max(1, _CACHED // (4 * SAMPLED * group * max(1, n_keys)))
+        for first in range(0, n_shared, at_once):
+            keys, heads = slice(first, first + at_once), slice(first * group, (first + at_once) * group)
+            weights = None if self.weights is None else self.weights[heads]
+            yield Text(
+                self.query[heads], self.key[keys], self.value[keys], self.context[heads],
+                self.recipe.of_heads(heads), self.exact, weights,
+            )  # fmt: skip
 
     def _blocks(self, count: int) -> list[Rows]:
         at_once = max(1, _SCRATCH // (4 * len(self.query) * max(1, self.key.shape[-2])))
@@ -109,11 +135,31 @@ class Text:
         )
         given = None if self.weights is None else self.weights[:, rows]
         weights = made["weights"] if given is None or self.exact else given
-        total, value = weights.sum(-1), shared(self.value, len(weights))
+        total = weights.sum(-1)
         whole = (total - (total > 0.5).float()).abs() if self.recipe.sinks is None else (total - 1).clamp(min=0)
-        far = (weights @ value - self.context[:, rows]).abs().max() / size
+        far = (_mixed(weights, self.value) - self.context[:, rows]).abs().max() / size
         apart = far if given is None else _apart(made, given, exact=self.exact)
         return float(torch.stack([whole.max(), far, apart]).max())  # NaN stays NaN
+
+
+def widened(tensor: Tensor) -> Tensor:
+    """In float32. Numpy asks for large pages, torch does not: where there are any, filling them takes a third."""
+    if tensor.dtype == torch.float32 or not tensor.is_cpu:
+        return tensor.float()
+    return torch.from_numpy(np.empty(tensor.shape, np.float32)).copy_(tensor)
+
+
+def _largest(tensor: Tensor) -> Tensor:
+    """The largest size of a number in it, read as it lies in memory: nothing is copied for that."""
+    lying = sorted(range(tensor.ndim), key=tensor.stride, reverse=True)
+    return torch.stack(tensor.permute(lying).aminmax()).float().abs().max()
+
+
+def _mixed(weights: Tensor, value: Tensor) -> Tensor:
+    """weights·value, (heads, rows, d): a head of values after the other, so that one that is widened stays in cache."""
+    groups = weights.unflatten(0, (len(value), -1))
+    mixed = [each.flatten(0, 1) @ own.float() for each, own in zip(groups, value, strict=True)]
+    return torch.stack(mixed).view(*weights.shape[:-1], value.shape[-1])
 
 
 def _apart(made: dict[str, Tensor], given: Tensor, *, exact: bool) -> Tensor:
