@@ -182,19 +182,26 @@ def near(vectors: Vectors, vector: np.ndarray, count: int, without: Sequence[int
     return [Near(vectors.words[at], found) for found, at in exact[:count]]
 
 
-def plane(points: np.ndarray) -> tuple[np.ndarray, tuple[float, float]]:
+def plane(points: np.ndarray, along: np.ndarray | None = None) -> tuple[np.ndarray, tuple[float, float]]:
     """Points on the plane on which they are spread most (principal components), and the share of each axis.
 
     Args:
         points: (n, width).
+        along: (width,), of unit length: the first axis, measured from the origin; the second is then the one across it
+            on which they are spread most.
 
     Returns:
-        (n, 2), and the shares of the variance. Of each axis the coordinate that is furthest out is positive.
+        (n, 2), and the shares of the variance. Of a principal component the coordinate furthest out is positive.
 
     >>> plane(np.array([[0.0, 0.0, 1.0], [2.0, 0.0, 1.0], [4.0, 0.0, 1.0]]))[0][:, 0]
     array([-2.,  0.,  2.])
     """
     centred = points - points.mean(axis=0)
+    if along is not None:
+        across, (share, _) = plane(points - np.outer(points @ along, along))
+        whole, measured = max(float((centred**2).sum()), 1e-300), points @ along
+        rest = float(((centred - np.outer(centred @ along, along)) ** 2).sum())
+        return np.column_stack([measured, across[:, 0]]), (1 - rest / whole, share * rest / whole)
     left, sizes, _ = np.linalg.svd(centred, full_matrices=False)
     found = np.zeros((len(points), 2))
     found[:, : len(sizes)] = (left * sizes)[:, :2]

@@ -136,9 +136,9 @@ class Placed:
         return {"pairs": pairs, **found, **self.about.json()}
 
     def picture(self, lang: str | None = None, *, drawn: bool = False) -> Rows:
-        """Pairs and words as tables; `drawn`: and on the plane, each pair as a line."""
+        """Pairs and words as tables; `drawn`: and on a plane whose first axis is the direction, each pair as a line."""
         near = self.words or (*self.ends[0], *reversed(self.ends[1]))
-        spread = _spread(self._points(near)) if drawn else None
+        spread = _spread(self._points(near), self.direction.vector) if drawn else None
         found = [(each.start, each.end, each.cosine) for each in self.direction.pairs]
         return views.direction(found, near, bool(self.words), spread, self.about.stamp(lang), lang)
 
@@ -210,9 +210,11 @@ def _told(found: Sequence[Near]) -> list[dict[str, Any]]:
     return [{"word": each.word, "cosine": each.cosine} for each in found]
 
 
-def _spread(points: Sequence[tuple[str, np.ndarray, str]]) -> tuple[list[Spot], tuple[float, float]]:
+def _spread(
+    points: Sequence[tuple[str, np.ndarray, str]], along: np.ndarray | None = None
+) -> tuple[list[Spot], tuple[float, float]]:
     """Words of unit length on the plane on which they are spread most, and the share of each axis."""
     units = np.array([vector / np.linalg.norm(vector) for _, vector, _ in points], dtype=np.float64)
-    places, shares = plane(units)
+    places, shares = plane(units, along)
     spots = [Spot(name, role, float(x), float(y)) for (name, _, role), (x, y) in zip(points, places, strict=True)]
     return spots, shares

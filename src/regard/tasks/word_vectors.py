@@ -53,7 +53,7 @@ def of_model(name: str, *, embeddings: str = "input", pieces: bool = False) -> V
     if tensor is None or not plain:
         return of_opened(_opened(folder, name), embeddings=embeddings, pieces=pieces)
     table = vector_files.mapped(weights.entries[tensor][0], tensor)
-    return tabled(table, read_engine(folder / "tokenizer.json"), _short(name), pieces)
+    return tabled(table, read_engine(folder / "tokenizer.json"), name, pieces)
 
 
 def of_opened(foreign: Any, *, embeddings: str = "input", pieces: bool = False) -> Vectors:

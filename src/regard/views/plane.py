@@ -5,7 +5,7 @@ The same for every medium; each says how large its sheet is, and how much room a
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import product
+from itertools import pairwise, product
 
 import numpy as np
 
@@ -49,7 +49,8 @@ def laid(picture: Marks, sheet: Size, measure: Callable[[str], Size], gap: float
     """
     points = [(at, x, y, name) for at, series in enumerate(picture.series) for x, y, name in _points(series)]
     places = _scaled(np.array([(x, y) for _, x, y, _ in points], dtype=np.float64).reshape(-1, 2), sheet, edge)
-    taken = [(x - gap / 2, y - gap / 2, x + gap / 2, y + gap / 2) for x, y in places]
+    drawn = [*places, *_between(picture, places, gap)]
+    taken = [(x - gap / 2, y - gap / 2, x + gap / 2, y + gap / 2) for x, y in drawn]
     spots = []
     for (at, _, _, name), (x, y) in zip(points, places, strict=True):
         wide, high = measure(name)
@@ -73,6 +74,19 @@ def _points(series: Series) -> Iterator[tuple[float, float, str]]:
     names = series.labels or ("",) * len(series.x)
     for x, y, name in zip(series.x, series.y, names, strict=True):
         yield float(x), float(y), name
+
+
+def _between(picture: Marks, places: list[tuple[float, float]], gap: float) -> Iterator[tuple[float, float]]:
+    """Points along the lines, close enough that no name gets between."""
+    at = 0
+    for series in picture.series:
+        own = places[at : at + len(series.x)]
+        at += len(own)
+        for start, end in pairwise(own if series.kind == "line" else []):
+            count = int(np.hypot(end[0] - start[0], end[1] - start[1]) / gap * 2)
+            yield from zip(
+                *(np.linspace(*ends, count + 2).tolist() for ends in zip(start, end, strict=True)), strict=True
+            )
 
 
 def _scaled(points: np.ndarray, sheet: Size, edge: float) -> list[tuple[float, float]]:

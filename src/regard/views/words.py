@@ -69,8 +69,8 @@ def direction(
     made = Table(title=say("words.pairs_title", lang), head=heads[0], rows=agree, digits=DIGITS)
     title = say("words.along_title" if asked else "words.ends_title", lang)
     table = Table(title=title, head=heads[1], rows=tuple(found), digits=DIGITS)
-    first = Rows(parts=(made, table))
-    return _rows("", first, spread, say("words.along_reading", lang), stamp, lang)
+    drawn = [_plane(spread, lang, along=True)] if spread else []
+    return Rows(parts=(made, table, *drawn), reading=say("words.along_reading", lang), check=stamp)
 
 
 _PAIR, _PLACE = ("from", "to", "agreement"), ("word", "along")
@@ -113,14 +113,16 @@ def _rows(title: str, first: Picture | None, spread: Spread | None, reading: str
     return Rows(title=title, parts=(*parts, *([_plane(spread, lang)] if spread else [])), reading=reading, check=stamp)
 
 
-def _plane(spread: Spread, lang: str | None) -> Marks:
-    """Words on the plane on which they are spread most; pairs are joined by lines."""
+def _plane(spread: Spread, lang: str | None, *, along: bool = False) -> Marks:
+    """Words on the plane on which they are spread most, or (`along`) on one whose first axis is a direction."""
     spots, shares = spread
     groups = [[spot for spot in spots if spot.group == group] for group in GROUPS]
     several = sum(map(bool, groups)) > 1
     series = [each for group in groups if group for each in _series(group, several, lang)]
     axes = [say("words.axis", lang, at=at, share=number(100 * share, 0)) for at, share in enumerate(shares, start=1)]
-    return Marks(title=say("words.plane_title", lang), series=tuple(series), x_axis=axes[0], y_axis=axes[1])
+    axes = [say("words.along_axis", lang), say("words.across_axis", lang)] if along else axes
+    title = say("words.across_title" if along else "words.plane_title", lang)
+    return Marks(title=title, series=tuple(series), x_axis=axes[0], y_axis=axes[1])
 
 
 def _series(spots: Sequence[Spot], several: bool, lang: str | None) -> list[Series]:

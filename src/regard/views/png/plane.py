@@ -11,7 +11,10 @@ from regard.views.png.marks import INKS, SHAPES
 from regard.views.png.paper import BODY, INK, LINE, MUTED, SMALL, Block, measure, write
 from regard.views.signs import visible
 
-_WIDE, _HIGH, _HEAD, _FOOT, _GAP, _EDGE = 560.0, 400.0, 36.0, 30.0, 7.0, 40.0
+_WIDE, _HIGH, _HEAD, _FOOT, _GAP, _EDGE = 560.0, 400.0, 18.0, 30.0, 7.0, 40.0
+_LEGEND = 18.0
+_GROUND = {"facecolor": "white", "edgecolor": "none", "pad": 0.2}
+"""Under a name: lines that lead to others end there."""
 
 
 def plane(picture: Marks, fonts: Fonts, width: float) -> Block:
@@ -21,10 +24,11 @@ def plane(picture: Marks, fonts: Fonts, width: float) -> Block:
         return measure(visible(name), fonts, SMALL) + 2, SMALL * 1.25
 
     kinds = groups(picture)
+    head = _HEAD + (_LEGEND if any(kinds) else 0.0)
     spots = laid(picture, (_WIDE, _HIGH), size, _GAP, _EDGE)
 
     def paint(axes: Axes, x: float, y: float) -> None:
-        top = y + _HEAD
+        top = y + head
         axes.plot([x, x + _WIDE, x + _WIDE, x, x], [top, top, top + _HIGH, top + _HIGH, top], color=LINE, linewidth=0.8)
         for at, series in enumerate(picture.series):
             kind = kinds.index(series.name)
@@ -49,12 +53,12 @@ def plane(picture: Marks, fonts: Fonts, width: float) -> Block:
                 axes.plot(
                     [x + spot.x, middle], [top + spot.y, over + SMALL * 0.6], color=MUTED, linewidth=0.5, zorder=1
                 )
-            write(axes, left + 1, over + SMALL, visible(spot.label), fonts, SMALL, color=INK)
+            write(axes, left + 1, over + SMALL, visible(spot.label), fonts, SMALL, color=INK, bbox=_GROUND)
         _legend(axes, x, y + 10, kinds, fonts)
         write(axes, x, top - 8, visible(f"↑ {picture.y_axis}"), fonts, SMALL, color=MUTED)
         write(axes, x, top + _HIGH + 16, visible(f"→ {picture.x_axis}"), fonts, SMALL, color=MUTED)
 
-    return Block(_WIDE, _HEAD + _HIGH + _FOOT, paint)
+    return Block(_WIDE, head + _HIGH + _FOOT, paint)
 
 
 def _legend(axes: Axes, x: float, y: float, kinds: list[str], fonts: Fonts) -> None:
