@@ -9,6 +9,7 @@ import typer
 from regard.cli.output import put
 from regard.cli.parameters import Lang, Output
 from regard.cli.progress import counting
+from regard.cli.waiting import waiting
 from regard.core.errors import BadInput
 from regard.core.nearest import one_of
 from regard.language import say
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 FORMS, JOINS = ("text", "json"), ("mean", "last")
 MANY = 200
-"""From so many occurrences on, progress is told."""
+"""From so many occurrences on, it is told how many are done; of fewer, after a while, that they are read."""
 
 
 def senses(
@@ -50,11 +51,12 @@ def senses(
         pictures.check_places([output])
     asked = _asked(similarity)
     found = _found(_gathered(word, sentences or [], source, text, encoding), model, choose, join, looks, layer)
+    layers = range(-1, len(found.vectors)) if asked is None else asked
     if into_json or form == "json":
-        told = found.json(range(-1, len(found.vectors)) if asked is None else asked)
+        told = found.json(layers)
         put(json.dumps(told, ensure_ascii=False, allow_nan=False), output if into_json else None)
         return
-    drawn = found.picture(lang)
+    drawn = found.picture(lang, layers)
     if output is None:
         print(terminal.render(drawn))
         return
@@ -90,6 +92,12 @@ def _found(
     from regard.tasks.reader import reader
     from regard.tasks.senses import of_occurrences
 
-    by, many = reader(model), len(occurrences) >= MANY
-    with counting(len(occurrences) if many else 0, say("cli.senses_reading", model=by.name)) as done:
-        return of_occurrences(occurrences, by, join=join, looks=looks, layer=layer, choosing=choose, done=done)
+    by, count = reader(model), len(occurrences)
+    how = {"join": join, "looks": looks, "layer": layer, "choosing": choose}
+    told = say("cli.senses_reading", model=by.name)
+    if count < MANY:
+        with waiting() as doing:
+            doing(told)
+            return of_occurrences(occurrences, by, **how)  # type: ignore[arg-type]
+    with counting(count * (1 + bool(looks)), told) as done:
+        return of_occurrences(occurrences, by, **how, done=done)  # type: ignore[arg-type]

@@ -28,6 +28,9 @@ from regard.views.senses import senses as drawn
 LOOKED = 24
 """Of more occurrences it is told only where it is asked for what they looked at."""
 
+SHOWN = 60
+"""So many occurrences have all their cosines shown."""
+
 JOINS = ("mean", "last")
 Done = Callable[[int], None]
 
@@ -35,9 +38,18 @@ Done = Callable[[int], None]
 class Senses(Way):
     """Occurrences of words on their way through a model, to be shown."""
 
-    def picture(self, lang: str | None = None) -> Rows:
-        """Layers as a table, what was looked at, the ways, and what it comes to in words."""
-        return drawn(self, "" if self.parting is None else stamp(self.parting.check, lang), lang)
+    def picture(self, lang: str | None = None, similarity: Sequence[int] = ()) -> Rows:
+        """Layers as a table, the ways, what was looked at, and what it comes to in words.
+
+        Args:
+            similarity: the layers of which the cosine of each two occurrences is shown.
+
+        Raises:
+            BadInput: `senses_layer`: no such layer; `senses_many`: more than `SHOWN` occurrences.
+        """
+        if similarity and len(self.occurrences) > SHOWN:
+            raise BadInput("senses_many", count=len(self.occurrences), most=SHOWN)
+        return drawn(self, similarity, "" if self.parting is None else stamp(self.parting.check, lang), lang)
 
     def __str__(self) -> str:
         return terminal.render(self.picture())

@@ -21,7 +21,8 @@ NOT = "!"
 """Before a label: any sense but this one."""
 
 _UNITS = re.compile(rf"[{SPACELESS}]|[^\s{SPACELESS}]+")
-_WORDS = re.compile(r"\w+(?:[-'’]\w+)*|[^\w\s]+")
+_FORM = re.compile(r"\w+(?:[-'’]\w+)*")
+_WORDS = re.compile(rf"{_FORM.pattern}|[^\w\s]+")
 _ALIKE = 3
 """A form of a word begins as the word does, with so many letters."""
 
@@ -99,9 +100,9 @@ def _span(word: str, text: str, unit: tuple[int, int]) -> tuple[int, int] | None
     match = _pattern(word).search(text, start) if word else None
     if match and match.start() < end:
         return match.span()
-    form = _WORDS.search(text, start, end)
-    alike = form is not None and word and form[0][:_ALIKE].casefold() == word[:_ALIKE].casefold()
-    return form.span() if form is not None and alike else None
+    form = _FORM.search(text, start, end)
+    begins = word[:_ALIKE].casefold()
+    return form.span() if form and begins and form[0].casefold().startswith(begins) else None
 
 
 def _pattern(word: str) -> re.Pattern[str]:

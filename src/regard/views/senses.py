@@ -8,7 +8,7 @@ import numpy as np
 from regard.inspection.senses import Layer
 from regard.inspection.way import ALONE, Look, Way
 from regard.language import say
-from regard.views.picture import Marks, Picture, Rows, Series, Table
+from regard.views.picture import Grid, Marks, Picture, Rows, Series, Table
 from regard.views.senses_reading import reading
 from regard.views.signs import number, shortened, told_apart
 
@@ -25,13 +25,15 @@ LONGEST = 40
 """Characters of a sentence that a table shows."""
 
 
-def senses(way: Way, check: str, lang: str | None = None) -> Rows:
+def senses(way: Way, similarity: Sequence[int], check: str, lang: str | None = None) -> Rows:
     """All that is to be seen of occurrences on their way.
 
     Args:
+        similarity: the layers of which every cosine is shown.
         check: the stamp of the trace that looks were read from.
     """
     parts: list[Picture] = [_layers(way, lang), *_curve(way, lang), *_ways(way, lang)]
+    parts += [_similarity(way, layer, lang) for layer in similarity]
     if way.parting is not None:
         parts.append(_looks(way, lang))
     words = way.pairs.words
@@ -111,6 +113,13 @@ def _ways(way: Way, lang: str | None) -> list[Marks]:
     told = say("senses.ways_reading", lang, **facts)
     title = say("senses.ways_title", lang)
     return [Marks(title=title, reading=told, series=tuple(series), x_axis=axes[0], y_axis=axes[1], digits=3)]
+
+
+def _similarity(way: Way, layer: int, lang: str | None) -> Grid:
+    """The cosine of each two occurrences, by their numbers and senses."""
+    names = tuple(f"{at} {each.label}".strip() for at, each in enumerate(way.occurrences, 1))
+    title = say("senses.similarity_title", lang, stage=stage(layer, lang))
+    return Grid(title=title, values=way.similarity(layer), row_names=names, column_names=names)
 
 
 def _looks(way: Way, lang: str | None) -> Table:
