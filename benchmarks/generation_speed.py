@@ -1,21 +1,26 @@
 """Speed of writing one text with a model of GPT-2's 124M shape, beside transformers' `generate`, in one run on the CPU.
 
 One prompt at a time (batch 1), greedily, with the cache of keys and values; the weights are random and the same for
-all. Ours in fp32 and with lighter weights (`--weights bf16|int8`); in turn, round after round.
+all. Ours in fp32, with drafts (as `regard generate` writes one text) and without, and with lighter weights (`--weights
+bf16|int8`); theirs also with drafts by a copy of its own in int8 (torch's `quantize_dynamic`). In turn, round after
+round.
 """
 
 import argparse
 import sys
 import tempfile
 import time
+import warnings
 from collections.abc import Callable, Sequence
 from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import torch
 from transformers import GPT2Config, GPT2LMHeadModel
+from transformers.pytorch_utils import Conv1D
 
 from measuring.report import circumstances, ended, told, written
 from measuring.turns import Turn, apart, gate, in_turn, ratio
@@ -27,7 +32,9 @@ from regard.models.forms.gpt2 import FIELDS
 from regard.models.gpt import Gpt, gpt2
 
 THEIRS = "transformers, fp32"
-ASKED = {"fp32": 1.3, "int8": 2.5}
+DRAFTED = "fp32, drafted"
+KINDS = (DRAFTED, *weights.KINDS)
+ASKED = {DRAFTED: 1.3, "int8": 2.5}
 SHAPE = {"vocab_size": 50257, "max_len": 1024, "d_model": 768, "n_layers": 12, "n_heads": 12}
 SMALL = {"vocab_size": 331, "max_len": 64, "d_model": 32, "n_layers": 2, "n_heads": 2}
 Write = Callable[[list[int], int], list[int]]
@@ -78,8 +85,8 @@ def our_writer(place: Path, shape: dict[str, int], kind: str) -> Write:
     """What `regard generate --greedy --weights KIND` does between its tokenizer's two ends."""
     model = Gpt(gpt2(**shape)).eval()
     folder.restore(place, model)
-    weights.lighten(model, kind)
-    speaker = Speaker(model, lambda ids: "." * len(ids), shape["max_len"], ())
+    draft = weights.drafting(model) if kind == DRAFTED else None
+    speaker = Speaker(weights.twin(model, kind.split(",")[0]), lambda ids: "." * len(ids), shape["max_len"], (), draft)
 
     def write(prompt: list[int], count: int) -> list[int]:
         return continued(speaker, [prompt], Manner(Choice(greedy=True), max_tokens=count))[0][0].ids
@@ -87,18 +94,40 @@ def our_writer(place: Path, shape: dict[str, int], kind: str) -> Write:
     return write
 
 
-def their_writer(place: Path) -> Write:
+def their_writer(place: Path, drafted: bool = False) -> Write:
     """`generate`, told that no token ends the text, as ours is."""
-    model = GPT2LMHeadModel.from_pretrained(place).eval()
-    model.generation_config.eos_token_id = None
-    model.generation_config.pad_token_id = 0
+    model = _theirs(place)
+    helper = {"assistant_model": _quantised(_theirs(place))} if drafted else {}
 
     def write(prompt: list[int], count: int) -> list[int]:
         ids = torch.tensor([prompt])
-        found = model.generate(ids, attention_mask=torch.ones_like(ids), max_new_tokens=count, do_sample=False)
+        found = model.generate(
+            ids, attention_mask=torch.ones_like(ids), max_new_tokens=count, do_sample=False, **helper
+        )
         return found[0, len(prompt) :].tolist()
 
     return write
+
+
+def _theirs(place: Path) -> Any:
+    model = GPT2LMHeadModel.from_pretrained(place).eval()
+    model.generation_config.eos_token_id = None
+    model.generation_config.pad_token_id = 0
+    return model
+
+
+def _quantised(model: Any) -> Any:
+    """Their model in int8 as torch itself offers it; its `Conv1D` first becomes the `Linear` that it is, transposed."""
+    for parent in list(model.modules()):
+        for name, child in parent.named_children():
+            if isinstance(child, Conv1D):
+                plain = torch.nn.Linear(*child.weight.shape)
+                plain.weight.data, plain.bias.data = child.weight.data.t().contiguous(), child.bias.data
+                setattr(parent, name, plain)
+    model.lm_head.weight = torch.nn.Parameter(model.lm_head.weight.detach().clone())  # untied from the embedding
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return torch.ao.quantization.quantize_dynamic(model, {torch.nn.Linear}, dtype=torch.qint8)
 
 
 def _prompt(shape: dict[str, int], asked: argparse.Namespace) -> list[int]:
@@ -106,23 +135,24 @@ def _prompt(shape: dict[str, int], asked: argparse.Namespace) -> list[int]:
 
 
 def _same(place: Path, shape: dict[str, int], asked: argparse.Namespace) -> bool:
-    """Whether ours in fp32 writes the ids that theirs writes."""
+    """Whether ours in fp32 writes the ids that theirs writes, with drafts and without."""
     prompt = _prompt(shape, asked)
-    return our_writer(place, shape, "fp32")(prompt, asked.tokens) == their_writer(place)(prompt, asked.tokens)
+    expected = their_writer(place)(prompt, asked.tokens)
+    return all(our_writer(place, shape, kind)(prompt, asked.tokens) == expected for kind in ("fp32", DRAFTED))
 
 
 def _peers(place: Path, shape: dict[str, int], asked: argparse.Namespace) -> dict[str, Turn]:
     """All peers, each in its own process."""
     clock = time.process_time if asked.processor_time else time.perf_counter
     start = partial(apart, work, asked.threads, clock, _prompt(shape, asked), asked.tokens)
-    peers = {_ours(kind): start(our_writer, place, shape, kind) for kind in weights.KINDS if _runs(kind)}
-    return peers | {THEIRS: start(their_writer, place)}
+    peers = {_ours(kind): start(our_writer, place, shape, kind) for kind in KINDS if _runs(kind)}
+    return peers | {THEIRS: start(their_writer, place), f"{THEIRS}, drafted": start(their_writer, place, True)}
 
 
 def _runs(kind: str) -> bool:
     """Whether this processor has what these weights take."""
     try:
-        weights.lighten(Gpt(gpt2(**SMALL)), kind)
+        weights.lighten(Gpt(gpt2(**SMALL)), kind.split(",")[0])
     except BadInput:
         return False
     return True

@@ -96,8 +96,10 @@ def test_what_is_given_stays_as_it_is() -> None:
 
 
 def test_greedy_takes_the_likeliest_that_is_allowed() -> None:
-    assert Choice(greedy=True).pick(torch.tensor([[1.0, 3.0, 2.0]]), [chance(0)]).tolist() == [1]
-    assert Choice(greedy=True, forbidden=(1,)).pick(torch.tensor([[1.0, 3.0, 2.0]]), [chance(0)]).tolist() == [2]
+    given = torch.tensor([[1.0, 3.0, 2.0]])
+    assert Choice(greedy=True).luck([chance(0)], given) is None
+    assert Choice(greedy=True).pick(given, None).tolist() == [1]
+    assert Choice(greedy=True, forbidden=(1,)).pick(given, None).tolist() == [2]
 
 
 def test_draws_come_as_often_as_they_are_likely() -> None:
@@ -105,7 +107,8 @@ def test_draws_come_as_often_as_they_are_likely() -> None:
     n = 20_000
     source = np.random.default_rng(7)
     how = Choice(top_k=3)
-    drawn = how.pick(torch.tensor([LIKELY]).log().expand(n, -1), [source] * n)
+    given = torch.tensor([LIKELY]).log().expand(n, -1)
+    drawn = how.pick(given, how.luck([source] * n, given))
     shares = np.bincount(drawn.numpy(), minlength=4) / n
     expected = np.array([0, 4 / 9, 3 / 9, 2 / 9])
     assert (np.abs(shares - expected) <= 5 * np.sqrt(expected * (1 - expected) / n)).all(), shares
@@ -114,23 +117,44 @@ def test_draws_come_as_often_as_they_are_likely() -> None:
 class Fixed:
     """A source of chance that always says the same."""
 
-    def __init__(self, number: float) -> None:
-        self.number = number
+    def __init__(self, *numbers: float) -> None:
+        self.numbers = numbers
 
-    def random(self) -> float:
-        return self.number
+    def standard_exponential(self, size: int) -> np.ndarray:
+        return np.array(self.numbers)
 
 
-@pytest.mark.parametrize(("number", "expected"), [(0.0, 1), (0.5714, 1), (0.5715, 2), (1 - 2**-53, 2)])
-def test_the_ends_of_chance_never_draw_what_was_cut(number: float, expected: int) -> None:
-    how = Choice(top_k=2)
-    assert how.pick(torch.tensor([LIKELY]).log(), [Fixed(number)]).tolist() == [expected]  # type: ignore[list-item]
+@pytest.mark.parametrize(
+    ("numbers", "expected"),
+    [
+        ((0.0, 1.0, 1.0, 0.0), 1),  # the largest luck there is, of what was cut
+        ((0.0, 1.0, 0.74, 0.0), 2),  # 0.3 / 0.74 > 0.4
+        ((0.0, 1.0, 0.76, 0.0), 1),
+        ((0.0, 800.0, 900.0, 0.0), 1),
+        ((1.0, 0.0, 1.0, 1.0), 1),
+    ],
+)
+def test_the_largest_share_over_its_number_is_drawn_and_never_what_was_cut(
+    numbers: tuple[float, ...], expected: int
+) -> None:
+    how, given = Choice(top_k=2), torch.tensor([LIKELY]).log()
+    assert how.pick(given, how.luck([Fixed(*numbers)], given)).tolist() == [expected]  # type: ignore[list-item]
 
 
 def test_each_row_asks_its_own_source() -> None:
-    together = Choice().pick(logits(), [chance(3, i) for i in range(ROWS)])
-    alone = [int(Choice().pick(logits()[i : i + 1], [chance(3, i)])) for i in range(ROWS)]
-    assert together.tolist() == alone
+    given = logits()
+    together = Choice().luck([chance(3, i) for i in range(ROWS)], given)
+    alone = [Choice().luck([chance(3, i)], row[None]) for i, row in enumerate(given)]
+    assert torch.equal(together, torch.cat(alone))  # type: ignore[arg-type]
+
+
+def test_logits_that_differ_a_little_choose_the_same_nearly_always() -> None:
+    """What drafts live from; by the sum of probabilities up to each token, three in four would be the same."""
+    given = logits().repeat(1, 29)
+    near = given + 0.03 * torch.randn(given.shape, generator=torch.Generator().manual_seed(1))
+    lucks = [Choice().luck([chance(seed)] * ROWS, given) for seed in range(100)]
+    same = [(Choice().pick(given, luck) == Choice().pick(near, luck)).float().mean() for luck in lucks]
+    assert float(torch.stack(same).mean()) > 0.95
 
 
 def test_seeds_and_samples_differ() -> None:

@@ -7,16 +7,26 @@ import pytest
 import torch
 from torch import nn
 
+from regard.core import products
 from regard.core.errors import BadInput
 from regard.models import weights
 from regard.models.gpt import Gpt, gpt2, llama
-from regard.models.weights import Bf16, Fp32, Int8, lighten, quantised
+from regard.models.weights import Bf16, Fp32, Int8, drafting, lighten, quantised, twin
 
 FORMS = {
     "gpt2": gpt2(vocab_size=37, max_len=29, d_model=34, n_layers=3, n_heads=2),
     "llama": llama(vocab_size=37, max_len=29, d_model=24, n_layers=2, n_heads=6, n_kv_heads=3, d_ff=41, tied=False),
 }
 ERROR = {"bf16": 0.02, "int8": 0.03}
+
+
+@pytest.fixture(params=["torch", "compiled"], autouse=True)
+def by(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each way to take the products of a few rows; without a compiler there is one."""
+    if request.param == "torch":
+        monkeypatch.setattr(products, "kernel", lambda weights=0: None)
+    elif products.kernel(products.WORTH) is None:
+        pytest.skip("no C compiler here")
 
 
 def drawn(*shape: int, seed: int = 3) -> torch.Tensor:
@@ -171,3 +181,41 @@ def test_a_processor_that_cannot_is_said_so(monkeypatch: pytest.MonkeyPatch) -> 
         with pytest.raises(BadInput) as caught:
             gpt("gpt2", "int8")
         assert caught.value.code == "weights_kernel"
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_twin_says_the_same_and_the_weights_lie_in_memory_once(form: str) -> None:
+    """Who has the model sees no change: the same names, the same numbers, gradients; what is edited, both read."""
+    model, ids = untouched(form), torch.tensor([[5, 7, 11, 13]])
+    before, named = model(ids), {name: each.detach().clone() for name, each in model.state_dict().items()}
+    with torch.inference_mode():
+        laid = twin(model, "fp32")
+        torch.testing.assert_close(laid(ids), before, atol=1e-5, rtol=1e-5)
+    after = model.state_dict()
+    assert named.keys() == after.keys()
+    assert all(torch.equal(named[name], after[name]) for name in named)
+    torch.testing.assert_close(model(ids), before, atol=1e-5, rtol=1e-5)
+    model(ids).sum().backward()
+    assert model.layers[0].attention.to_key.weight.grad is not None
+    parts = [(model.layers[1].attention.to_value, 0.5), (model.layers[0].feed_forward.down, 2.0)]
+    for layer, factor in [*parts, (model.to_logits or model.embedding, 3.0)]:
+        layer.weight.data.mul_(factor)
+    with torch.inference_mode():
+        torch.testing.assert_close(laid(ids), model(ids), atol=1e-4, rtol=1e-5)
+        assert not torch.allclose(laid(ids), before, atol=1e-2)
+
+
+def test_only_a_model_that_is_large_enough_is_drafted_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = untouched("gpt2")
+    width, hidden = 34, 4 * 34
+    assert weights.size(model) == 3 * (4 * width**2 + 2 * width * hidden) + 37 * width
+    assert drafting(model) is None
+    monkeypatch.setattr(products, "WORTH", weights.size(model))
+    draft = drafting(model)
+    if products.kernel() is None:
+        assert draft is None
+        return
+    assert draft.embedding is not model.embedding
+    assert draft.embedding.weight is model.embedding.weight
+    assert draft.layers[0].around_attention.norm.weight is model.layers[0].around_attention.norm.weight
+    assert isinstance(draft.to_logits, Int8)

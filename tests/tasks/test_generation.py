@@ -1,11 +1,16 @@
 """Continuing a text: what is told of it, which prompts are read, which choices can be."""
 
+from typing import Any
+
 import pytest
 import torch
 
+from regard.core import products
 from regard.core.errors import BadInput
+from regard.generation import speculation
 from regard.models.folder import Loaded
 from regard.models.gpt import Gpt, gpt2
+from regard.tasks import generation as tasks
 from regard.tasks.generation import Continuation, Generator
 from regard.tasks.manners import manners
 from regard.text.tokenizers import Encoded
@@ -204,3 +209,43 @@ def test_choices_that_can_be_together() -> None:
 def test_continuations_are_plain_data() -> None:
     made = generator().generate("ab", max_tokens=3, seed=1)
     assert Continuation(**{**made.json(), "unknown": ()}) == made
+
+
+@pytest.mark.parametrize(
+    "how", [{"greedy": True}, {"temperature": 1.3, "seed": 3}, {"repetition_penalty": 1.4, "seed": 1}]
+)
+def test_drafts_change_no_text_whichever_door_the_model_came_through(
+    monkeypatch: pytest.MonkeyPatch, how: dict[str, Any]
+) -> None:
+    """One text is drafted where the model is large; several are not, nor one that is short."""
+    monkeypatch.setattr(tasks, "_LONG", 9)
+    plain = generator(end=None).generate("ab", max_tokens=20, **how)
+    monkeypatch.setattr(products, "WORTH", 1)
+    if products.kernel(1) is None:
+        pytest.skip("no C compiler here")
+    rounds: list[int] = []
+    monkeypatch.setattr(speculation._Pace, "learn", lambda self, made, right: rounds.append(made))
+    for pieces in (False, True):
+        drafting = generator(end=None)
+        if pieces:
+            flow = drafting.stream("ab", max_tokens=20, **how)
+            assert "".join(flow) == plain.text
+            made = flow.continuation
+        else:
+            made = drafting.generate("ab", max_tokens=20, **how)
+        assert made is not None
+        assert made.ids == plain.ids
+        assert made.log_probs == pytest.approx(plain.log_probs, abs=1e-5)
+        assert max(rounds) > 0
+        rounds.clear()
+    drafting.generate(["ab", "c"], max_tokens=20, **how)
+    drafting.generate("ab", max_tokens=8, **how)
+    assert not rounds
+
+
+def test_int8_is_not_drafted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(products, "WORTH", 1)
+    light = generator()
+    light.kind = "int8"
+    assert light._draft is None
+    assert light._writer is light.model

@@ -46,7 +46,7 @@ def test_a_seed_decides_and_what_stands_beside_a_sentence_does_not(model: Transl
 
 
 def test_draws_follow_the_models_own_probabilities(model: Translator) -> None:
-    """Redone by hand: one uniform number a token, on the cumulative sum; what must not be written is cut first."""
+    """Redone by hand: the largest probability over an exponential draw; what must not be written is cut first."""
     made = model.translate("ant bee", sample=True, seed=5, temperature=0.7, top_k=9)
     source = torch.tensor([[*model.tokenizer.encode("ant bee").ids, END]])
     ids, source_of_chance, told = [START], chance(5), []
@@ -55,8 +55,8 @@ def test_draws_follow_the_models_own_probabilities(model: Translator) -> None:
         while ids[-1] != END and len(ids) <= 2 * source.shape[1] + 10:
             logits, state = model.model.step(state, torch.tensor([ids[-1]]))
             how = Choice(temperature=0.7, top_k=9, forbidden=(PAD, UNKNOWN, START))
-            summed = how.adjusted(logits).double().softmax(-1)[0].cumsum(-1)
-            ids.append(int((summed <= source_of_chance.random() * summed[-1]).sum()))
+            likely = how.adjusted(logits).double().softmax(-1)[0].numpy()
+            ids.append(int((likely / source_of_chance.standard_exponential(len(likely))).argmax()))
             told.append(float(logits.log_softmax(-1)[0, ids[-1]]))
     assert made.trace.sequences["target"].ids == tuple(ids[1:])
     assert made.score == pytest.approx(sum(told) / len(told), abs=1e-5)

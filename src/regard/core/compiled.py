@@ -44,20 +44,32 @@ def kernel(device: torch.device, work: int) -> Kernel | None:
     return _loaded()
 
 
-@cache
-def _loaded() -> Kernel | None:
-    """The kernel, compiled and tried."""
+def built(source: Path, *more: str) -> ctypes.CDLL | None:
+    """A C file, compiled for this processor and opened; None where there is no compiler, or it cannot.
+
+    Args:
+        more: flags; without them it is tried again where they are not known.
+    """
     name = compiler()
     if name is None:
         return None
     with tempfile.TemporaryDirectory() as folder:
-        library = Path(folder) / "reduction.so"
-        command = [name, *FLAGS, "-shared", "-fPIC", "-o", str(library), str(SOURCE), "-lm"]
+        library = Path(folder) / f"{source.stem}.so"
+        command = [name, *FLAGS, *more, "-shared", "-fPIC", "-o", str(library), str(source), "-lm"]
         try:
             subprocess.run(command, check=True, capture_output=True, timeout=60)
-            found = ctypes.CDLL(str(library)).reduce
+            return ctypes.CDLL(str(library))
         except (subprocess.SubprocessError, OSError):
-            return None
+            return built(source) if more else None
+
+
+@cache
+def _loaded() -> Kernel | None:
+    """The kernel, compiled and tried."""
+    library = built(SOURCE)
+    if library is None:
+        return None
+    found = library.reduce
     found.argtypes, found.restype = [ctypes.c_long] * 7 + [ctypes.c_void_p] * 7, ctypes.c_int
     made = partial(_reduced, found)
     return made if agrees(made) else None

@@ -63,6 +63,10 @@ class Cache:
             self._key, self._value = (_roomier(old, n, start, room) for old, n in self._beside(new))
         return Memory(self._written(self._key, new.key), self._written(self._value, new.value))
 
+    def forget(self, count: int) -> None:
+        """Hold the last `count` no more; what comes is written in their place."""
+        self.length -= count
+
     def select(self, rows: Tensor) -> "Cache":
         """A cache of these batch rows, in this order."""
         chosen = Cache()

@@ -33,6 +33,20 @@ class Decoder(Protocol):
         """
 
 
+class Recalling(State, Protocol):
+    """A state that can go back."""
+
+    def forget(self, count: int) -> Self:
+        """The state before the last `count` tokens were read; this one is spent."""
+
+
+class Reader(Decoder, Protocol):
+    """A decoder that also reads several tokens at once, and goes back where they were not the right ones: a GPT."""
+
+    def read(self, state: Any, ids: "Tensor") -> "tuple[Tensor, Any]":
+        """Logits (batch, n, vocab_size) of the next token after each of `ids` (batch, n), and a state that recalls."""
+
+
 @dataclass(frozen=True)
 class Site:
     """A place where a model attends.

@@ -11,6 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+_LEAST = 1e-300
+"""Of what is drawn: the luck of 0 would be without end, even for what is never chosen."""
+
 NEVER = float("-inf")
 
 
@@ -59,15 +62,22 @@ class Choice:
             scores = cut(scores)
         return scores
 
-    def pick(self, logits: Tensor, chances: Sequence[np.random.Generator], seen: Tensor | None = None) -> Tensor:
-        """The id (rows,) that each row writes; row i asks `chances[i]` for one number, whatever the others do."""
-        scores = self.adjusted(logits, seen)
+    def luck(self, chances: Sequence[np.random.Generator], like: Tensor) -> Tensor | None:
+        """What chance adds to each token's logit (rows, vocab_size), if it has a say; row i asks `chances[i]`."""
         if self.greedy:
-            return scores.max(-1).indices  # of equals the first, as argmax, in less than half its time
-        summed = scores.double().softmax(-1).cumsum(-1)
-        drawn = torch.tensor([[chance.random()] for chance in chances], dtype=torch.float64, device=logits.device)
-        last = scores.isfinite().long().cumsum(-1).argmax(-1)  # where rounding leaves the sum below what was drawn
-        return torch.searchsorted(summed, drawn * summed[:, -1:], right=True)[:, 0].minimum(last)
+            return None
+        drawn = np.stack([chance.standard_exponential(like.shape[-1]) for chance in chances])
+        return torch.from_numpy(drawn).to(like.device).clamp_(min=_LEAST).log_().neg_()
+
+    def pick(self, logits: Tensor, luck: Tensor | None, seen: Tensor | None = None) -> Tensor:
+        """The id (rows,) that each row writes: the largest after all steps, with its luck.
+
+        −log of an exponential draw, added to logits, makes each token the largest as often as softmax says (Gumbel
+        1954). Logits that differ a little then choose the same token nearly always, which `speculation` lives from.
+        """
+        scores = self.adjusted(logits, seen)
+        scores = scores if luck is None else luck + scores
+        return scores.max(-1).indices  # of equals the first, as argmax, in less than half its time
 
     def _top_k(self, scores: Tensor) -> Tensor:
         if self.top_k is None or self.top_k >= scores.shape[-1]:

@@ -1,12 +1,15 @@
 """Prompts in, continuations out: batches of any lengths, by beam search or token after token, or as a stream."""
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import cast
 
 import torch
 from torch import Tensor
 
-from regard.core.protocols import Decoder, State
+from regard.core.protocols import Decoder, Reader, Recalling, State
+from regard.core.tap import active
+from regard.generation import speculation
 from regard.generation.choosing import Choice, chance
 from regard.generation.prose import Prose
 from regard.generation.search import Hypothesis, Rules, moved, search
@@ -23,12 +26,14 @@ class Speaker:
         decode: ids → text.
         longest: how many tokens it reads.
         ends: ids that end a text.
+        draft: a lighter model that shares the decoder's states and guesses what a single line writes, if it pays.
     """
 
     model: Decoder
     decode: Callable[[Sequence[int]], str]
     longest: int
     ends: tuple[int, ...]
+    draft: Reader | None = None
 
 
 @dataclass(frozen=True)
@@ -88,7 +93,7 @@ class _Page:
 def stream(speaker: Speaker, prompt: Sequence[int], how: Manner) -> Generator[str, None, Continued]:
     """One continuation, in pieces of whole characters as they become certain; returned whole at the end."""
     page = _Page(speaker, prompt, how)
-    for _ in write(speaker.model, *started(speaker.model, [prompt]), [page.line], how.choice):
+    for _ in _flow(speaker, *started(speaker.model, [prompt]), [page.line], how.choice):
         yield "".join(page.pieces)
         page.pieces.clear()
     whole = page.finished()
@@ -138,6 +143,15 @@ def started(model: Decoder, prompts: Sequence[Sequence[int]]) -> tuple[State, Te
     return state, torch.tensor([prompt[-1] for prompt in prompts], device=device)
 
 
+def _flow(speaker: Speaker, state: State, first: Tensor, lines: Sequence[Line], choice: Choice) -> Iterator[None]:
+    """A token a step for each line; a single one is drafted, unless somebody watches."""
+    if speaker.draft is None or len(lines) > 1 or active() is not None:
+        return write(speaker.model, state, first, lines, choice)
+    return speculation.write(
+        cast(Reader, speaker.model), speaker.draft, cast(Recalling, state), first, lines[0], choice
+    )
+
+
 _Rows = Sequence[tuple[int, int]]
 """Of each continuation its prompt and which sample of it."""
 
@@ -149,7 +163,7 @@ def _written(speaker: Speaker, prompts: Sequence[Sequence[int]], rows: _Rows, ho
     places = torch.tensor([different.index(prompt) for prompt, _ in rows], device=first.device)
     pages = [_Page(speaker, prompts[prompt], how, number) for prompt, number in rows]
     lines = [page.line for page in pages]
-    for _ in write(speaker.model, moved(state, places, len(first)), first[places], lines, how.choice):
+    for _ in _flow(speaker, moved(state, places, len(first)), first[places], lines, how.choice):
         pass
     return [[page.finished()] for page in pages]
 

@@ -74,11 +74,8 @@ def write(decoder: Decoder, state: State, first_ids: Tensor, lines: Sequence[Lin
         logits = logits.float()
         if how.repetition_penalty != 1.0:
             seen = _seen(open_, logits) if seen is None else seen.scatter_(1, ids[:, None], True)
-        ids = how.pick(logits, [line.chance for line in open_], seen)
-        log_probs = (logits.gather(1, ids[:, None])[:, 0] - logits.logsumexp(-1)).tolist()
-        refuse_nan(math.isnan(sum(log_probs)), len(open_[0].ids) + 1)
-        for line, id_, log_prob in zip(open_, ids.tolist(), log_probs, strict=True):
-            line.take(id_, log_prob)
+        ids = how.pick(logits, how.luck([line.chance for line in open_], logits), seen)
+        told(open_, ids, logits)
         yield
         going = [i for i, line in enumerate(open_) if line.ended is None]
         if len(going) == len(open_):
@@ -86,6 +83,18 @@ def write(decoder: Decoder, state: State, first_ids: Tensor, lines: Sequence[Lin
         rows = torch.tensor(going, dtype=torch.long, device=ids.device)
         state, ids, seen = moved(state, rows, len(open_)), ids[rows], None if seen is None else seen[rows]
         open_ = [open_[i] for i in going]
+
+
+def told(lines: Sequence[Line], ids: Tensor, logits: Tensor) -> None:
+    """Each line takes its id, of `ids` (lines,), and how likely its logits (lines, vocab_size) hold it.
+
+    Raises:
+        Failure: `logits_not_finite`.
+    """
+    log_probs = (logits.gather(1, ids[:, None])[:, 0] - logits.logsumexp(-1)).tolist()
+    refuse_nan(math.isnan(sum(log_probs)), len(lines[0].ids) + 1)
+    for line, id_, log_prob in zip(lines, ids.tolist(), log_probs, strict=True):
+        line.take(id_, log_prob)
 
 
 def _seen(lines: Sequence[Line], logits: Tensor) -> Tensor:

@@ -109,6 +109,13 @@ class GptState:
         real = None if self.real is None else self.real[rows]
         return GptState(tuple(cache.select(rows) for cache in self.caches), self.place[rows], real)
 
+    def forget(self, count: int) -> "GptState":
+        """The state before the last `count` tokens were read; it writes where this one does."""
+        for cache in self.caches:
+            cache.forget(count)
+        real = None if self.real is None else self.real[:, : self.real.shape[1] - count]
+        return GptState(self.caches, self.place - count, real)
+
 
 @dataclass(frozen=True)
 class _View:
@@ -201,9 +208,15 @@ class Gpt(nn.Module):
 
     def step(self, state: GptState, ids: Tensor) -> tuple[Tensor, GptState]:
         """Read one token (batch,), say the logits of the next (batch, vocab_size)."""
-        real = None if state.real is None else torch.cat([state.real, state.real.new_ones(len(ids), 1)], dim=1)
-        features = self._read(ids[:, None], state.place[:, None], real, state.caches)
-        return self.head(features[:, -1]), GptState(state.caches, state.place + 1, real)
+        logits, state = self.read(state, ids[:, None])
+        return logits[:, 0], state
+
+    def read(self, state: GptState, ids: Tensor) -> tuple[Tensor, GptState]:
+        """Read tokens (batch, n), say the logits of the next after each (batch, n, vocab_size)."""
+        real = None if state.real is None else torch.cat([state.real, torch.ones_like(ids, dtype=torch.bool)], dim=1)
+        place = state.place[:, None] + torch.arange(ids.shape[1], device=ids.device)
+        features = self._read(ids, place, real, state.caches)
+        return self.head(features), GptState(state.caches, state.place + ids.shape[1], real)
 
     def onward(self, x: Tensor, layer: int, before: Sequence[Memory]) -> Tensor:
         """Features of the last places of a text, from what enters `layer` there: nothing else is computed again.

@@ -14,6 +14,7 @@ token's numbers depend on what else is in its batch. Embeddings, norms and biase
 import mmap
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from copy import deepcopy
 from itertools import accumulate
 from math import inf
 from typing import Any
@@ -22,6 +23,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
+from regard.core import products
 from regard.core.errors import BadInput
 
 KINDS = ("fp32", "bf16", "int8")
@@ -29,6 +31,9 @@ KINDS = ("fp32", "bf16", "int8")
 _LARGEST = 127
 _LEAST = 1e-30
 """So large at least is taken what scales a row, even of zeros."""
+
+_SOME = 256
+"""Rows that are rounded at once: what lies between stays in the cache."""
 
 _ALIKE = (("to_query", "to_key", "to_value"), ("gate", "up"))
 """Layers of one module that read the same input, where it looks at itself: they become one product."""
@@ -39,17 +44,25 @@ Make = Callable[[Tensor, Tensor | None], nn.Module]
 class Fp32(nn.Module):
     """x·Wᵀ + b with Wᵀ as it lies in memory: one row of x then reads it from end to end. Final."""
 
-    weight: Tensor
+    turned: Tensor
 
     def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
         super().__init__()
-        turned = _room(weight.numel()).view(weight.shape[1], weight.shape[0]).copy_(weight.detach().t())
-        self.register_buffer("weight", turned.t(), persistent=False)
+        turned = _room(weight.numel(), torch.float32).view(weight.shape[1], weight.shape[0])
+        self.register_buffer("turned", turned.copy_(weight.detach().t()), persistent=False)
         self.bias = bias
+
+    @property
+    def weight(self) -> Tensor:
+        """W (d_out, d_in)."""
+        return self.turned.t()
 
     def forward(self, x: Tensor) -> Tensor:
         """(..., d_in) → (..., d_out)."""
-        return linear(x, self.weight, self.bias)
+        kernel = products.kernel()
+        if kernel is None or not products.takes(x):
+            return linear(x, self.weight, self.bias)
+        return kernel.turned(x.reshape(-1, x.shape[-1]), self.turned, self.bias).view(*x.shape[:-1], -1)
 
 
 class Bf16(nn.Module):
@@ -71,25 +84,42 @@ class Int8(nn.Module):
 
     def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
         super().__init__()
-        whole, scale = quantised(weight.detach().float())
-        self.weight, self.scale = torch.ops.onednn.qlinear_prepack(whole, None), scale[:, 0].contiguous()
-        self.zero, self.bias = torch.zeros(len(scale), dtype=torch.long), bias
+        numbers, scale = quantised(weight.detach().float())
+        self.scale, self.bias = scale[:, 0].contiguous(), bias
+        self.whole: products.Whole | None = None
+        self._packed: Tensor | None = None
+        if products.kernel() is None:
+            self._packed = torch.ops.onednn.qlinear_prepack(numbers, None)
+        else:
+            laid = _room(numbers.numel(), torch.int8).view(numbers.shape).copy_(numbers)
+            self.whole = products.whole(laid, self.scale)
 
     def forward(self, x: Tensor) -> Tensor:
         """(..., d_in) → (..., d_out), fp32."""
+        kernel = products.kernel()
+        if kernel is not None and self.whole is not None and products.takes(x):
+            return kernel.whole(x.reshape(-1, x.shape[-1]), self.whole, self.bias).view(*x.shape[:-1], -1)
         if x.numel() == x.shape[-1]:  # one token, one scale: the kernel itself multiplies by it and adds the bias
             largest = torch.linalg.vector_norm(x, inf).item()
             scale = max(largest, _LEAST) / _LARGEST
             return self._product(x.div(scale).round_().to(torch.int8), scale, self.bias)
-        whole, scales = quantised(x.reshape(-1, x.shape[-1]))
-        product = self._product(whole, 1.0, None)
+        numbers, scales = quantised(x.reshape(-1, x.shape[-1]))
+        product = self._product(numbers, 1.0, None)
         product = product.mul_(scales) if self.bias is None else torch.addcmul(self.bias, product, scales)
         return product.view(*x.shape[:-1], -1)
 
-    def _product(self, whole: Tensor, scale: float, bias: Tensor | None) -> Tensor:
+    def _product(self, numbers: Tensor, scale: float, bias: Tensor | None) -> Tensor:
+        zero = torch.zeros(len(self.scale), dtype=torch.long)
         return torch.ops.onednn.qlinear_pointwise.default(
-            whole, scale, 0, self.weight, self.scale, self.zero, bias, 1.0, 0, torch.float32, "none", [], ""
+            numbers, scale, 0, self.packed, self.scale, zero, bias, 1.0, 0, torch.float32, "none", [], ""
         )
+
+    @property
+    def packed(self) -> Any:
+        """W as torch's kernel takes it: with ours, made when that is first asked for many tokens at once."""
+        if self._packed is None and self.whole is not None:
+            self._packed = torch.ops.onednn.qlinear_prepack(self.whole.numbers, None)
+        return self._packed
 
 
 def quantised(rows: Tensor) -> tuple[Tensor, Tensor]:
@@ -98,8 +128,12 @@ def quantised(rows: Tensor) -> tuple[Tensor, Tensor]:
     >>> quantised(torch.tensor([[0.5, -2.54, 0.013]]))
     (tensor([[  25, -127,    1]], dtype=torch.int8), tensor([[0.0200]]))
     """
-    scale = rows.abs().amax(-1, keepdim=True).clamp_(min=_LEAST).div_(_LARGEST)
-    return rows.div(scale).round_().to(torch.int8), scale
+    numbers, scale = rows.new_empty(rows.shape, dtype=torch.int8), rows.new_empty(len(rows), 1)
+    for start in range(0, len(rows), _SOME):
+        some, here = rows[start : start + _SOME], slice(start, start + _SOME)
+        scale[here] = some.abs().amax(-1, keepdim=True).clamp_(min=_LEAST).div_(_LARGEST)
+        numbers[here] = some.div(scale[here]).round_()
+    return numbers, scale
 
 
 def lighten(model: Any, kind: str) -> None:
@@ -112,6 +146,7 @@ def lighten(model: Any, kind: str) -> None:
         BadInput: `weights_kernel`: this processor, or this build of torch, has not what it takes.
     """
     make: Make = {"fp32": Fp32, "bf16": Bf16, "int8": Int8}[kind]
+    products.kernel(size(model) if kind != "bf16" else 0)  # from here on it is there, if it pays
     if not _computes(make):
         raise BadInput("weights_kernel", kind=kind)
     for parent in list(model.modules()):
@@ -120,9 +155,46 @@ def lighten(model: Any, kind: str) -> None:
             if all(name in linear for name in names):
                 _join(parent, names, [linear.pop(name) for name in names], make)
         for name, child in linear.items():
-            setattr(parent, name, make(child.weight, child.bias))
+            setattr(parent, name, _lent(child.weight, make(child.weight, child.bias)))
     if model.to_logits is None:  # tied: the embedding stays what it is, the head is read from here
-        model.to_logits = make(model.embedding.weight, None)
+        model.to_logits = _lent(model.embedding.weight, make(model.embedding.weight, None))
+
+
+@torch.inference_mode(False)
+@torch.no_grad()
+def twin(model: Any, kind: str) -> Any:
+    """The same GPT with other linear layers (see `lighten`); all else is one in both, in fp32 the weights too.
+
+    Raises:
+        BadInput: as `lighten`.
+    """
+    shared: dict[int, Any] = {id(each): each for each in (*model.parameters(), *model.buffers())}
+    made = deepcopy(model, shared)
+    lighten(made, kind)
+    return made
+
+
+def drafting(model: Any) -> Any | None:
+    """A lighter twin that guesses what the model writes (`generation.speculation`); None where it would not pay."""
+    if size(model) < products.WORTH or products.kernel(size(model)) is None:
+        return None
+    try:
+        return twin(model, "int8")
+    except BadInput:
+        return None
+
+
+def size(model: Any) -> int:
+    """How many weights a GPT has that each token reads: those of its linear layers, and of its output head."""
+    layers = sum(each.weight.numel() for each in model.modules() if isinstance(each, nn.Linear))
+    return layers + (model.embedding.weight.numel() if model.to_logits is None else 0)
+
+
+def _lent(weight: Tensor, layer: nn.Module, start: int = 0) -> nn.Module:
+    """The layer; where it holds the same numbers, whoever has the weight reads them there, and they lie there once."""
+    if isinstance(layer, Fp32):
+        weight.data = layer.weight[start : start + len(weight)]
+    return layer
 
 
 class _Joint:
@@ -156,14 +228,17 @@ def _join(parent: nn.Module, names: Sequence[str], layers: Sequence[nn.Linear], 
     joint = _Joint(make(torch.cat([layer.weight for layer in layers]), bias), len(layers))
     ends = list(accumulate(layer.out_features for layer in layers))
     for name, layer, end in zip(names, layers, ends, strict=True):
-        setattr(parent, name, _Part(joint, end - layer.out_features, end))
+        start = end - layer.out_features
+        _lent(layer.weight, joint.whole, start)
+        setattr(parent, name, _Part(joint, start, end))
 
 
 def _computes(make: Make) -> bool:
     """Whether the kernel is there, and right on the largest numbers: some processors' sums of bytes overflow."""
-    x, weight = torch.full((2, 64), 127.0), torch.full((3, 64), 127.0)
+    weight = torch.full((3, 64), 127.0)
     try:
-        return bool((make(weight, None)(x) - 64 * 127**2).abs().max() < 64 * 127**2 / 100)
+        said = [make(weight, None)(torch.full((rows, 64), 127.0)) for rows in (2, products.ROWS + 1)]
+        return all(bool((each - 64 * 127**2).abs().max() < 64 * 127**2 / 100) for each in said)
     except (AttributeError, RuntimeError, NotImplementedError):
         return False
 
@@ -172,13 +247,14 @@ _PAGE = 2**21
 """Bytes of a large page: with them a processor asks a five-hundredth as often where in memory something lies."""
 
 
-def _room(count: int) -> Tensor:
+def _room(count: int, dtype: torch.dtype) -> Tensor:
     """So many numbers, at the beginning of a large page where the system gives them (Linux, if it may)."""
-    if count * 4 < _PAGE or not hasattr(mmap, "MADV_HUGEPAGE"):
-        return torch.empty(count)
-    memory = mmap.mmap(-1, count * 4 + _PAGE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    each = dtype.itemsize
+    if count * each < _PAGE or not hasattr(mmap, "MADV_HUGEPAGE"):
+        return torch.empty(count, dtype=dtype)
+    memory = mmap.mmap(-1, count * each + _PAGE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
     with suppress(OSError):  # a system without them
         memory.madvise(mmap.MADV_HUGEPAGE)
-    whole = torch.frombuffer(memory, dtype=torch.float32)
-    start = -whole.data_ptr() % _PAGE // 4
+    whole = torch.frombuffer(memory, dtype=dtype)
+    start = -whole.data_ptr() % _PAGE // each
     return whole[start : start + count]

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
@@ -11,9 +12,12 @@ from regard.generation.continuing import Continued, Manner, Speaker, continued, 
 from regard.generation.writing import Ended
 from regard.models import catalogue, folder
 from regard.models.gpt import Gpt
-from regard.models.weights import KINDS, lighten
+from regard.models.weights import KINDS, drafting, lighten, twin
 from regard.tasks.manners import Manners, manners
 from regard.text.lines import typed
+
+_LONG = 32
+"""Tokens from which on drafts are made."""
 
 
 class How(TypedDict, total=False):
@@ -75,10 +79,11 @@ class Continuation:
 
 
 class Generator:
-    """A language model, ready to run. Final; made by `load`."""
+    """A language model, ready to run. Final; made by `load`; `kind` says what its weights were made."""
 
-    def __init__(self, loaded: folder.Loaded) -> None:
+    def __init__(self, loaded: folder.Loaded, kind: str = "fp32") -> None:
         self.model: Any = loaded.model
+        self.kind = kind
         self.tokenizer: Any = loaded.tokenizer
         self.name, self.fingerprint = loaded.name, loaded.fingerprint
 
@@ -104,7 +109,8 @@ class Generator:
         asked = manners(**how)
         plan = asked.manner(self.forbidden)
         read = [each if isinstance(each, Prompt) else self.read(each, n) for n, each in enumerate(prompts, start=1)]
-        found = continued(self._speaker, [prompt.ids for prompt in read], plan, done=done)
+        speaker = self._speaker(plan, alone=len(read) == plan.count == plan.beam == 1)
+        found = continued(speaker, [prompt.ids for prompt in read], plan, done=done)
         made = [[self.made(prompt, each, asked, plan) for each in one] for prompt, one in zip(read, found, strict=True)]
         return made if plan.count > 1 else [one[0] for one in made]
 
@@ -136,9 +142,23 @@ class Generator:
         """No model means to write that it does not know a sign."""
         return () if self.tokenizer.unknown is None else (self.tokenizer.unknown,)
 
+    def _speaker(self, plan: Manner, *, alone: bool) -> Speaker:
+        """The model laid out for writing; with drafts where one text is long enough to pay for them."""
+        draft = self._draft if alone and plan.max_tokens >= _LONG else None
+        return Speaker(self._writer, self.tokenizer.decode, self.model.config.max_len, self.tokenizer.ends, draft)
+
+    @cached_property
+    def _writer(self) -> Any:
+        return twin(self.model, "fp32") if self._plain else self.model
+
+    @cached_property
+    def _draft(self) -> Any | None:
+        return drafting(self.model) if self._plain else None
+
     @property
-    def _speaker(self) -> Speaker:
-        return Speaker(self.model, self.tokenizer.decode, self.model.config.max_len, self.tokenizer.ends)
+    def _plain(self) -> bool:
+        """Whether its weights are as they were loaded, on this processor."""
+        return isinstance(self.model, Gpt) and self.kind == "fp32" and self.model.embedding.weight.is_cpu
 
     def made(self, prompt: Prompt, found: Continued, asked: Manners, plan: Manner) -> Continuation:
         """What was written, as it is handed out."""
@@ -162,7 +182,7 @@ class Stream:
 
     def _flow(self, generator: Generator, asked: Manners) -> Iterator[str]:
         plan = asked.manner(generator.forbidden)
-        found = yield from stream(generator._speaker, self.prompt.ids, plan)
+        found = yield from stream(generator._speaker(plan, alone=True), self.prompt.ids, plan)
         self.continuation = generator.made(self.prompt, found, asked, plan)
 
 
@@ -179,5 +199,6 @@ def load(name: str | Path, *, weights: str = "fp32") -> Generator:
     loaded = folder.load(catalogue.find(str(name)), Path(name).name)
     if not isinstance(loaded.model, Gpt):
         raise BadInput("not_a_generator", name=loaded.name)
-    lighten(loaded.model, kind)
-    return Generator(loaded)
+    if kind != "fp32":
+        lighten(loaded.model, kind)
+    return Generator(loaded, kind)
