@@ -91,3 +91,17 @@ def test_fused_refuses_what_plain_refuses() -> None:
         fused(query, key, key, mask=torch.zeros(3, 7))
     with refused("mask_shape", BadInput, mask=[7, 3], scores=[3, 7]):
         fused(query, key, key, mask=torch.ones(7, 3, dtype=torch.bool))
+
+
+@pytest.mark.parametrize("mask", [causal(), window(31)])
+def test_where_nothing_is_learned_16_bits_do_not_round_scores(mask: Mask) -> None:
+    """Scores of 60 are off by a quarter in bf16, and weights by as much: nobody who looks could tell what was seen."""
+    torch.manual_seed(7)
+    query, key, value = (torch.randn(3, 97, 13).bfloat16() for _ in range(3))
+    query *= 8
+    exact = attend(*(each.double() for each in (query, key, value)), mask=mask)
+    with torch.inference_mode():
+        came = fused(query, key, value, mask=mask)
+    assert (came - exact).abs().max() / exact.abs().max() < 6e-3
+    learned = fused(query.requires_grad_(), key, value, mask=mask)
+    torch.testing.assert_close(learned.double(), exact, atol=0.2, rtol=0)

@@ -147,3 +147,15 @@ def test_a_model_that_changes_when_somebody_looks_is_caught(fault: str, monkeypa
     with pytest.raises(Failure) as caught:
         recorded(gpt(d_model=24))
     assert caught.value.code == "trace_check"
+
+
+def test_a_sharp_model_in_16_bits_passes_the_check() -> None:
+    """Its scores go beyond forty; a kernel that rounds them to 16 bits would not have these weights."""
+    model = gpt("llama", d_model=66, n_heads=3, max_len=97)
+    for layer in model.layers:
+        for projection in (layer.attention.to_query, layer.attention.to_key):
+            projection.weight.data.mul_(20)
+    ids = torch.randint(17, (97,), generator=torch.Generator().manual_seed(3)).tolist()
+    found = record(model.bfloat16(), {"read": side(*ids)}, name="toy", fingerprint="f")
+    assert found.tensor("scaled", layer=1, head=1).max() > 40
+    assert found.check.deviation < 1e-2

@@ -168,7 +168,7 @@ def chosen(text: Text, heads: Sequence[int]) -> Text:
 
 
 def _array(tensor: Tensor) -> np.ndarray:
-    """The numbers alone, in float32: of a tensor that lies in a larger one (q of q, k, v together) the rest is let go."""
+    """In float32, the numbers alone: of a tensor that lies in a larger one (q of q, k, v together) the rest is let go."""
     if tensor.is_floating_point():
         tensor = widened(tensor)
     tensor = tensor.detach().cpu()
