@@ -1,7 +1,8 @@
 """REGARD_STRICT=1: a test that does not run is a failure.
 
-A skip (or an expected failure) says that nothing is broken while nothing was looked at, so CI does not take it. Three
-things may be missing on a good machine, and only they excuse a skip; its reason names one: GPU, TeX, ../shared.
+A skip (or an expected failure) says that nothing is broken while nothing was looked at, so CI does not take it. Four
+things may be missing on a good machine, and only they excuse a skip; its reason names one: GPU, TeX, LibreOffice,
+../shared.
 """
 
 import os
@@ -10,7 +11,7 @@ from typing import TypeVar
 
 import pytest
 
-EXCUSES = ("GPU", "TeX", "../shared")
+EXCUSES = ("GPU", "TeX", "LibreOffice", "../shared")
 
 Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
 

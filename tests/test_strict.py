@@ -1,4 +1,4 @@
-"""A skip fails under REGARD_STRICT=1 unless its reason names a GPU, TeX or ../shared."""
+"""A skip fails under REGARD_STRICT=1 unless its reason names a GPU, TeX, LibreOffice or ../shared."""
 
 import os
 import re

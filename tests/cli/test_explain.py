@@ -80,7 +80,7 @@ def test_every_form_goes_to_a_file_of_its_kind(tmp_path: Path, capsys: pytest.Ca
         assert capsys.readouterr() == ("", f"Wrote {file}.\n")
         assert file.read_text(encoding="utf-8").startswith(start)
         assert "\x1b[" not in file.read_text(encoding="utf-8")
-    assert {choices.form_of(f"x.{suffix}") for suffix in starts} == set(choices.EXPLAIN_FORMS)
+    assert {choices.form_of(f"x.{suffix}") for suffix in (*starts, "xlsx")} == set(choices.EXPLAIN_FORMS)
 
 
 def test_a_pipe_is_written_to_and_not_replaced(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -36,6 +36,8 @@ def explain(
     text: Annotated[bool, typer.Option("--text")] = False,
 ) -> None:
     form = one_of(form or form_of(output), EXPLAIN_FORMS, "--format")
+    if form == "xlsx" and output is None:
+        raise BadInput("xlsx_needs_file")
     one_of(layout, LAYOUTS, "--layout")
     asked = {"--part": part, "--layer": layer, "--head": head, "--query": query, "--key": key, "--target": target}
     colour = None if output is None else False
@@ -50,6 +52,9 @@ def explain(
 
     derivation = task.explain(what, causal=causal)
     wish = task.wish(derivation, lang=lang or current(), layout=layout, digits=digits, blank=blank or ())
+    if form == "xlsx":
+        put(task.workbook(derivation, wish, answers=answers), output)
+        return
     put(task.write(derivation, form, wish, answers=answers, colour=colour), output)
 
 
@@ -59,7 +64,7 @@ def _cell(
     """One cell of a model on a text."""
     if asked["--part"] is not None:
         one_of(asked["--part"], PARTS, "--part")
-    if form == "python":
+    if form in ("python", "xlsx"):
         raise BadInput("cell_form", form=form)
     from regard.cli.waiting import waiting
     from regard.tasks import explain_cell as task

@@ -7,12 +7,12 @@ from regard.core.files import write_whole
 from regard.language import say
 
 
-def put(text: str, path: str | None) -> None:
-    """Print `text`, or write it to `path` and say so on stderr."""
+def put(made: str | bytes, path: str | None) -> None:
+    """Print a text, or write it, or bytes, to `path` and say so on stderr."""
     if path is None:
-        print(text)
+        print(made)
         return
-    data = (text + "\n").encode("utf-8", errors="backslashreplace")
+    data = made if isinstance(made, bytes) else (made + "\n").encode("utf-8", errors="backslashreplace")
     if Path(path).exists() and not Path(path).is_file():
         Path(path).write_bytes(data)  # a pipe or a device is written to, never replaced
     else:

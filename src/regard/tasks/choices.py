@@ -1,12 +1,13 @@
 """What the command line lets choose, known before anything heavy is imported."""
 
-EXPLAIN_FORMS = ("text", "markdown", "latex", "html", "json", "python")
+EXPLAIN_FORMS = ("text", "markdown", "latex", "html", "json", "python", "xlsx")
 """Forms of `regard explain`."""
 
 LAYOUTS = ("query-rows", "key-rows")
 """Which way a grid of queries and keys lies: the papers' way, or note 000's."""
 
 _BY_SUFFIX = {".html": "html", ".htm": "html", ".md": "markdown", ".tex": "latex", ".json": "json", ".py": "python"}
+_BY_SUFFIX[".xlsx"] = "xlsx"
 
 
 def form_of(path: str | None) -> str:

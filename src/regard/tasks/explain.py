@@ -133,7 +133,7 @@ def wish(
 
 
 def write(derivation: Derivation, form: str, wish: Wish, *, answers: bool = False, colour: bool | None = None) -> str:
-    """The derivation in one of `choices.EXPLAIN_FORMS`, without a line break at its end.
+    """The derivation in one of `choices.EXPLAIN_FORMS` that are text, without a line break at its end.
 
     Args:
         wish: language, layout, digits, blanks. JSON has neither layout nor rounding nor blanks.
@@ -150,9 +150,7 @@ def write(derivation: Derivation, form: str, wish: Wish, *, answers: bool = Fals
             raise BadInput("blank_in_numbers", form=form)
         made = to_json(derivation) if form == "json" else script.render(derivation, lang=wish.lang, digits=wish.digits)
         return made.rstrip("\n")
-    numbers = sum(step.values.size for step in derivation.steps.values())
-    if numbers > MOST_SHOWN:
-        raise BadInput("too_many_to_show", numbers=f"{numbers:,}", limit=f"{MOST_SHOWN:,}", form=form)
+    _refuse_long(derivation, form)
     shown = picture(derivation, wish, answers=answers)
     match form:
         case "text":
@@ -162,3 +160,27 @@ def write(derivation: Derivation, form: str, wish: Wish, *, answers: bool = Fals
         case "latex":
             return latex.render(shown, lang=wish.lang).rstrip("\n")
     return html.render(shown, lang=wish.lang).rstrip("\n")
+
+
+def workbook(derivation: Derivation, wish: Wish, *, answers: bool = False) -> bytes:
+    """The derivation as a spreadsheet (xlsx) with live formulas: change what was given, and all follows.
+
+    Args:
+        wish: language, layout and the digits that are shown; steps left blank are empty cells.
+        answers: what was left blank stands on a sheet of its own.
+
+    Raises:
+        BadInput: answers to no blanks, more numbers than anybody reads, a matrix too wide for a formula.
+    """
+    from regard.views.xlsx.matrices import render
+
+    if answers and not wish.blank:
+        raise BadInput("answers_without_blank")
+    _refuse_long(derivation, "xlsx")
+    return render(derivation, wish, answers=answers)
+
+
+def _refuse_long(derivation: Derivation, form: str) -> None:
+    numbers = sum(step.values.size for step in derivation.steps.values())
+    if numbers > MOST_SHOWN:
+        raise BadInput("too_many_to_show", numbers=f"{numbers:,}", limit=f"{MOST_SHOWN:,}", form=form)

@@ -198,7 +198,7 @@ def write(cell: Cell, form: str, *, lang: str = "en", digits: int | None = None,
     """
     if form == "json":
         return to_json(cell)
-    if form == "python":
+    if form in ("python", "xlsx"):
         raise BadInput("cell_form", form=form)
     drawn = picture(cell, Style(lang, DIGITS if digits is None else digits))
     match form:

@@ -80,6 +80,18 @@ def picture(derivation: Derivation, wish: Wish, *, answers: bool = False) -> Row
     return Rows(parts=tuple(parts + (_answers(derivation, wish) if answers else [])))
 
 
+def told(derivation: Derivation, wish: Wish, step: Step) -> tuple[str, str]:
+    """What a step is called and why it is there; both empty where it only leads to another, or was told before."""
+    for section in _SECTIONS:
+        for name, steps in _groups(derivation, section):
+            names = [each.name for each in steps]
+            listed = name in ("parameters", "heads")
+            if step.name in names and (listed or step.name == names[-1]):
+                first = not listed or step.name == names[0]
+                return wish.say(f"name_{name}"), wish.say(_why(derivation, name)) if first else ""
+    return "", ""
+
+
 def _groups(derivation: Derivation, section: str) -> list[tuple[str, list[Step]]]:
     """The groups of a section that this derivation has, each with its steps."""
     groups = _SECTIONS[section].items()
