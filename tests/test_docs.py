@@ -4,6 +4,7 @@ import gzip
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +14,8 @@ import pytest
 ROOT = Path(__file__).parents[1]
 README, TWIN = ROOT / "README.md", ROOT / "README.zh-Hant.md"
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
-GUIDES = sorted(ROOT.glob("docs/*.md"))
+GUIDES = sorted(ROOT.glob("docs/**/*.md"))
+CHECKPOINT = ROOT / "src/regard/models/bundled/tiny-gpt"
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 REGARD = f'regard() {{ "{sys.executable}" -c "from regard.cli.main import main; main()" "$@"; }}'
 
@@ -38,7 +40,9 @@ def shortened(line: str) -> str:
     """A command as it is shown, but that training takes two steps instead of an hour."""
     if (not line.startswith("regard train ") and " regard train " not in line) or "--resume" in line:
         return line
-    return LENGTH.sub("", line) + " --steps 2"
+    typed = line.partition(" #")[0].rstrip()
+    end = " &" if typed.endswith(" &") else ""
+    return LENGTH.sub("", typed.removesuffix(end)) + " --steps 2" + end
 
 
 def test_training_is_shortened_and_nothing_else() -> None:
@@ -46,6 +50,8 @@ def test_training_is_shortened_and_nothing_else() -> None:
         shortened("regard train lm --text a --minutes 60 --output b") == "regard train lm --text a --output b --steps 2"
     )
     assert shortened("cat a | regard train lm --text -") == "cat a | regard train lm --text - --steps 2"
+    assert shortened("regard train lm --output b --minutes 5  # an hour") == "regard train lm --output b --steps 2"
+    assert shortened("regard train lm --output b --steps 99 &") == "regard train lm --output b --steps 2 &"
     unchanged = ["regard train lm --output a --resume", "regard look train", "regard generate a"]
     assert [shortened(line) for line in unchanged] == unchanged
 
@@ -88,6 +94,7 @@ def folder(tmp_path: Path) -> Path:
     (tmp_path / "stories").mkdir()
     for name, text in files.items():
         (tmp_path / name).write_text(text)
+    shutil.copytree(CHECKPOINT, tmp_path / "checkpoint")
     (tmp_path / "pairs.tsv.gz").write_bytes(gzip.compress(files["pairs.tsv"].encode()))
     return tmp_path
 
