@@ -1,6 +1,7 @@
 """Evidence finds what carries a prediction, on a circuit built by hand, and says how its ranking agreed with truth."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,8 +9,8 @@ import torch
 from torch import nn
 
 from regard.core.recipe import Recipe
-from regard.inspection.evidence import Effect, Evidence, Target, agreement, effects, evidence, likeliest
-from regard.inspection.knockout import Edge
+from regard.inspection.evidence import Effect, Evidence, Target, Vector, agreement, effects, evidence, likeliest
+from regard.inspection.knockout import Edge, Output
 from regard.inspection.ranking import changes, ranked
 from regard.inspection.record import teacher_forced
 from regard.inspection.subject import Own, Resumed
@@ -186,3 +187,65 @@ def test_ranked_takes_the_largest_of_all_places() -> None:
     few, many = (ranked(visits, gradients, most=most) for most in (5, 500))
     assert few == many[:5]
     assert [abs(e.change) for e in many] == sorted((abs(e.change) for e in many), reverse=True)
+
+
+def patched(head: int | None, other: Own, address: str = SECOND) -> float:
+    """Δ log-probability of B when a place hands on what it hands on in another text."""
+    whole, target = subject(), Target((B,))
+    value = other.visits()[address].context[0]
+    cut = [Output(address, head, value if head is None else value[head])]
+    return effects(whole, whole.said([[]])[0], target, [cut], "renormalised")[0].change
+
+
+def test_patching_from_the_same_text_changes_nothing() -> None:
+    for address in (FIRST, SECOND):
+        for head in (0, 1, None):
+            assert abs(patched(head, subject(), address)) <= 1e-6
+
+
+def test_patching_carries_the_copy() -> None:
+    """In X D A C B A the last A copies C: the copying head's output from there, and it alone, makes this text say C."""
+    other = Own(induction(), {"read": side(X, D, A, C, B, A)}, [5])
+    assert likeliest(other.said([[]])[0]) == Target((C,))
+    assert patched(0, other) < -1
+    assert abs(patched(1, other)) <= 1e-6
+    whole, value = subject(), other.visits()[SECOND].context[0]
+    assert likeliest(whole.said([[Output(SECOND, 0, value[0])]])[0]) == Target((C,))
+    assert likeliest(whole.said([[Output(SECOND, 0, value[0], 5)]])[0]) == Target((C,))
+    assert likeliest(whole.said([[Output(SECOND, 0, value[0], range(5))]])[0]) == Target((B,))
+
+
+def test_only_edges_within_what_is_named_are_ranked() -> None:
+    whole = trained()
+    within = [Edge("decoder.layers.1.self", 2, range(4, 7), 0)]
+    found = evidence(whole, most=50, within=within)
+    assert {(e.head, e.query, e.key) for each in found.effects for e in each.knockout} == {(2, q, 0) for q in (4, 5, 6)}
+    assert {each.knockout[0].address for each in found.effects} == {"decoder.layers.1.self"}
+
+
+def test_a_vector_is_ranked_by_how_far_it_turns() -> None:
+    """All 252 edges one by one: random directions order them nearly as cosines do; an edge that is cut for nothing
+    leaves 1."""
+    whole = replace(trained(), vectors=True)
+    found = evidence(whole, most=1000)
+    assert isinstance(found.goal, Vector)
+    assert found.log_prob is None
+    assert found.agreement > 0.8
+    first = found.effects[0]
+    assert (first.delta_log_prob, first.kl, first.rank) == (None, None, None)
+    base, cut = whole.said([[], first.knockout])[:, 0].double()
+    assert first.cosine == pytest.approx(float(torch.cosine_similarity(base, cut, dim=0)), abs=1e-9)
+    assert first.change == pytest.approx(first.cosine - 1)
+    later = effects(whole, whole.said([[]])[0], found.goal, [[Edge("decoder.layers.2.self", 0, 3, 1)]], "renormalised")
+    assert later[0].cosine == pytest.approx(1, abs=1e-9)
+
+
+def test_the_square_of_a_turn_by_hand() -> None:
+    """A vector (0, 2) that moves by (0.1, 0.3): across itself 0.1 of a length of 2, so half a square is 0.00125."""
+    goal = Vector(torch.tensor([[0.0, 2.0]]))
+    moved = goal.gain(torch.tensor([0.1, 2.3]).expand(goal.rows, 1, 2)) - goal.gain(torch.tensor([[[0.0, 2.0]]]))
+    assert goal.told(torch.zeros(1, 2), torch.tensor([[[0.0, 3.0]]])) == [{"cosine": pytest.approx(1)}]
+    across = goal._across[:, 0]
+    torch.testing.assert_close(moved, 0.1 * across)
+    assert float((across**2).mean()) * 4 == pytest.approx(1, abs=0.5)
+    assert goal._across[:, 1].abs().max() < 1e-6

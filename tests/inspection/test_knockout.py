@@ -132,6 +132,48 @@ def test_a_transformers_cross_edges() -> None:
     assert (cut[0] - cut[2]).abs().max() > 1e-5
 
 
+def test_places_before_the_first_cut_keep_what_they_said() -> None:
+    """Asked at three places, with cuts before, between and behind them."""
+    whole = Own(gpt(), {"read": TEXT}, [2, 4, 6])
+    some = [[edge(1, 0, query, 1)] for query in (1, 3, 5, 6)]
+    torch.testing.assert_close(Resumed(whole).said(some), whole.said(some), rtol=0, atol=1e-5)
+
+
+def test_several_tokens_are_cut_as_one_by_one() -> None:
+    whole = subject(gpt())
+    span = whole.said([[edge(1, 0, range(4, 7), range(1, 3))]])
+    apart = whole.said([[edge(1, 0, query, key) for query in (4, 5, 6) for key in (1, 2)]])
+    assert torch.equal(span, apart)
+    assert not torch.equal(span, whole.said([[]]))
+
+
+def test_outputs_are_replaced_at_the_queries_that_are_named() -> None:
+    whole = subject(gpt())
+    address, context = "decoder.layers.1.self", whole.visits()["decoder.layers.1.self"].context[0].clone()
+    other = torch.randn(context.shape, generator=torch.Generator().manual_seed(3))
+    mixed = context.clone()
+    mixed[2, 5:] = other[2, 5:]
+    by_hand = whole.said([[Output(address, 2, mixed[2])]])
+    torch.testing.assert_close(whole.said([[Output(address, 2, other[2], range(5, 7))]]), by_hand, rtol=0, atol=1e-5)
+    every = whole.said([[Output(address, None, other, 6)]])
+    one_by_one = whole.said([[Output(address, head, other[head], 6) for head in range(3)]])
+    assert torch.equal(every, one_by_one)
+
+
+@pytest.mark.parametrize("feeding", ["luong", "bahdanau"])
+def test_an_rnn_that_goes_step_by_step_is_cut_at_its_step(feeding: str) -> None:
+    model = translator(attention="dot", input_feeding=feeding)
+    sides = teacher_forced(side(5, 6, 7, 8, 3), side(11, 12, 3), 2)
+    whole = Own(model, sides, [0, 1, 2])
+    cut = whole.said([[], [Edge(CROSS, None, 1, 2)]])
+    torch.testing.assert_close(cut[0, 0], cut[1, 0], rtol=0, atol=1e-6)
+    assert (cut[0, 1:] - cut[1, 1:]).abs().max() > 1e-5
+    visits, gradients = whole.graded(lambda said: said[:, 2, 12])
+    assert visits[CROSS].context.shape == gradients[CROSS].shape == (1, 1, 3, model.config.d_model)
+    patched = whole.said([[Output(CROSS, None, visits[CROSS].context[0])]])
+    torch.testing.assert_close(patched[0], cut[0], rtol=0, atol=1e-5)
+
+
 def test_gradients_of_contexts_foretell_a_small_change() -> None:
     """A first-order law: logits move by gradient · change, for a change of a context by hand."""
     model = gpt()

@@ -117,9 +117,17 @@ def test_the_circuit_built_by_hand() -> None:
     assert {place: each.role for place, each in found.items()} == {
         (FIRST, 0): "previous", (FIRST, 1): "uniform", (SECOND, 0): "induction", (SECOND, 1): "uniform",
     }  # fmt: skip
-    stand = [(site.address, head, role) for site, head, role in standing_out(trace, 2)]
-    assert stand == [(FIRST, 0, "previous"), (SECOND, 0, "induction")]
-    assert len(standing_out(trace)) <= 4
+    places = [(site, head) for site in trace.sites for head in range(2)]
+    stand = standing_out(trace, places, np.zeros(4), 2)
+    assert [(*places[at], role) for at, role, _ in stand] == [
+        (trace.sites[0], 0, "previous"),
+        (trace.sites[1], 0, "induction"),
+    ]
+    assert [share for _, _, share in stand] == pytest.approx([1, 1], abs=1e-6)
+    assert [(at, role) for at, role, _ in standing_out(trace, places, np.array([0, 0.25, 0, 0.5]))][2:] == [
+        (3, "sharp"),
+        (1, "sharp"),
+    ]
 
 
 def test_several_texts_count_by_their_queries() -> None:

@@ -13,10 +13,14 @@ from regard.core.errors import BadInput
 from regard.inspection.standing import roles, standing_out
 from regard.inspection.trace import READ, Check, Sequence, Trace
 from regard.inspection.wording import worded
+from regard.tasks.heads import find
 from regard.tasks.look import Asked, look, looked, queries_of
+from regard.tasks.looked import Looked
 from regard.tasks.looking import stamp
+from regard.tasks.recording import record
 from regard.views import terminal
 from regard.views.picture import Grid, Marks, Rows, Table, Tiles
+from regard.views.telling import standing as standing_told
 
 TEXT = "the cats sat"
 SPANS = ((0, 0), (0, 3), (3, 7), (7, 8), (8, 12))
@@ -79,8 +83,8 @@ def test_words_of_a_long_text_are_made_of_a_few_heads_alone(monkeypatch: pytest.
 
 def test_a_head_is_named_only_for_what_it_does() -> None:
     """A hundredth of its weight on the token before makes no head of that kind; the sharpest is named anyhow."""
-    scores = {"before": np.array([0.01, 0.2]), "sharp": np.array([0.05, 0.04])}
-    assert standing_out(scores) == [(1, "before"), (0, "sharp")]
+    scores = {"previous": np.array([0.01, 0.2]), "sharp": np.array([0.05, 0.04])}
+    assert standing_out(scores) == [(1, "previous"), (0, "sharp")]
 
 
 def test_a_trace_says_itself_which_model_it_is_of(tmp_path: Path) -> None:
@@ -91,15 +95,42 @@ def test_a_trace_says_itself_which_model_it_is_of(tmp_path: Path) -> None:
         assert caught.value.facts == {"one": "--model", "other": what}
 
 
+def test_the_first_is_the_first_that_heads_names() -> None:
+    """Of a trace with queries and keys; sentences are those of `regard heads`, of statistics alone they are fewer."""
+    text = "Once upon a time there was a dog. The dog saw a cat."
+    named = find("tiny-gpt", text, effect=False).heads[0]
+    found = look(text, Asked(), model="tiny-gpt")
+    assert isinstance(found, Looked)
+    site, head = found.heads.places[found.first]
+    assert (site.layer, head) == (named.site.layer, named.head)
+    share = f"{named.roles['previous']:.2f}"
+    assert named.role == "previous"
+    told = f"layer {site.layer} head {head} looks at the token just before: {share} of its weight."
+    assert told in standing_told(found.heads, "en")
+    alone = looked(record("tiny-gpt", text, keep="statistics"), Asked())
+    assert alone.first == found.first
+    assert {role for _, role, _ in alone.heads.standing} <= {"previous", "first", "itself", "sharp"}
+
+
+def test_roles_of_a_long_text_are_told_from_some_queries(monkeypatch: pytest.MonkeyPatch) -> None:
+    exact = heads_of(traced(11)).standing
+    for place in ("inspection.roles", "views.telling"):
+        monkeypatch.setattr(f"regard.{place}.SAMPLED", 7)
+    some = heads_of(traced(11))
+    assert len(some.standing) == len(exact)
+    assert some.standing != exact
+    assert "7 of the 11 queries" in standing_told(some, "en")
+
+
 def test_heads_that_stand_out() -> None:
     trace = traced(11)
     found = trace.statistics(layer=1)
     scores = roles(found)
     weights = np.stack([trace.weights(layer=1, head=head) for head in range(3)])
-    np.testing.assert_allclose(scores["before"], [np.diagonal(each, -1).mean() for each in weights], atol=1e-6)
+    np.testing.assert_allclose(scores["previous"], [np.diagonal(each, -1).mean() for each in weights], atol=1e-6)
     np.testing.assert_allclose(scores["sharp"], weights[:, 1:].max(-1).mean(-1), atol=1e-6)
     assert len(standing_out(scores)) == 3
-    assert standing_out(scores)[0] == (int(scores["before"].argmax()), "before")
+    assert standing_out(scores)[0] == (int(scores["previous"].argmax()), "previous")
     assert set(roles(traced(11, keys=13, parts={}).statistics(layer=0))) == {"first", "sharp"}
 
 

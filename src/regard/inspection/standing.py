@@ -6,7 +6,7 @@ import numpy as np
 
 from regard.core.statistics import Statistics
 
-ROLES = ("before", "first", "itself", "sharp")
+ROLES = ("previous", "first", "itself", "sharp")
 """What a head may be the best at: looking at the token before, at the first one, at itself, and at few at once."""
 
 COUNT = 8
@@ -19,7 +19,7 @@ LEAST = 0.1
 def roles(found: Statistics[np.ndarray]) -> dict[str, np.ndarray]:
     """How much each head is of each of `ROLES`: (heads,) numbers within 0…1, means over the queries from the second on.
 
-    `before`, `first` and `itself` are the weights on the token before, on the first token and on the query's own;
+    `previous`, `first` and `itself` are the weights on the token before, on the first token and on the query's own;
     `sharp` is the largest weight. The first query, which often sees itself alone, is left out where there are others.
     Queries of another sequence than the keys (cross-attention) have no token before and no own.
 
@@ -29,7 +29,7 @@ def roles(found: Statistics[np.ndarray]) -> dict[str, np.ndarray]:
     >>> roles(found)["sharp"]
     array([0.25])
     """
-    columns = {"before": found.before, "first": found.first, "itself": found.itself, "sharp": found.largest}
+    columns = {"previous": found.before, "first": found.first, "itself": found.itself, "sharp": found.largest}
     return {role: _mean(column) for role, column in columns.items() if column is not None}
 
 
@@ -38,8 +38,8 @@ def standing_out(scores: Mapping[str, np.ndarray], count: int = COUNT) -> list[t
 
     A head is named once, by the first role that names it; a role but `sharp` names only heads of at least `LEAST`.
 
-    >>> standing_out({"before": np.array([0.1, 0.9, 0.2]), "sharp": np.array([0.8, 0.9, 0.3])}, 3)
-    [(1, 'before'), (0, 'sharp'), (2, 'before')]
+    >>> standing_out({"previous": np.array([0.1, 0.9, 0.2]), "sharp": np.array([0.8, 0.9, 0.3])}, 3)
+    [(1, 'previous'), (0, 'sharp'), (2, 'previous')]
     """
     waiting = {
         role: [

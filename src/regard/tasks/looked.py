@@ -104,7 +104,7 @@ class Looked:
         page = look_page.Page(
             heads,
             opened=self.first,
-            exact=self.named or tuple(at for at, _ in heads.standing),
+            exact=self.named or tuple(at for at, *_ in heads.standing),
             query=None if self.rows is None else self.rows.start,
             layout=layout,
             command=self._command(),
@@ -136,7 +136,7 @@ class Looked:
         one = patterns.one_token(heads, heads.best, rows.start, lang=lang)
         if len(heads.places) == 1:
             return one
-        chosen = [at for at, _ in heads.standing][:ACROSS] or [0]
+        chosen = [at for at, *_ in heads.standing][:ACROSS] or [0]
         return Rows(parts=(one, patterns.across_heads(heads, rows.start, chosen, lang=lang)))
 
     def _written(self, form: str) -> tuple[tuple[int, ...], slice]:

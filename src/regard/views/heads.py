@@ -8,7 +8,8 @@ import numpy as np
 
 from regard.core.protocols import Site
 from regard.core.statistics import NAMES, SIZE, Statistics, width
-from regard.inspection.standing import roles, standing_out
+from regard.inspection import standing
+from regard.inspection.roles import standing_out
 from regard.inspection.trace import Trace
 from regard.views.signs import told_apart
 
@@ -68,14 +69,15 @@ class Heads:
         return Statistics(**columns)
 
     @cached_property
-    def roles(self) -> dict[str, np.ndarray]:
-        """How much each head is of each role: see `inspection.standing`."""
-        return roles(self.statistics)
+    def standing(self) -> list[tuple[int, str, float]]:
+        """Which of the heads stand out, by which role, and how much of it they have.
 
-    @cached_property
-    def standing(self) -> list[tuple[int, str]]:
-        """Which of the heads stand out, and by which role."""
-        return standing_out(self.roles)
+        In the order of `regard heads` where weights can be had; else told from statistics alone.
+        """
+        scores = standing.roles(self.statistics)
+        if not self.exact:
+            return [(at, role, float(scores[role][at])) for at, role in standing.standing_out(scores)]
+        return standing_out(self.trace, self.places, scores["sharp"])
 
     @cached_property
     def labels(self) -> tuple[list[str], list[str]]:

@@ -35,7 +35,6 @@ SHADES = 64
 _WORDS = (
     *("layer", "head", "query", "key", "layer_head", "head_mean", "head_mean_across", "map_pooled"),
     *("token_at", "token_nothing", "token_only", "token_most", "number_column", "looks_column"),
-    *("role_before", "role_first", "role_itself", "role_sharp"),
     *("stat_entropy", "stat_largest", "stat_first", "stat_itself", "stat_before", "stat_distance"),
     *("page_about", "page_about_across", "page_standing", "page_choose", "page_queries_down", "page_keys_down"),
     *("page_exact", "page_all_exact", "page_partly", "page_rounded", "page_tokens", "page_where", "page_largest"),
@@ -96,8 +95,7 @@ def data(page: Page, lang: str) -> dict[str, Any]:
         "keys": None if heads.itself else [visible(token) for token in heads.keys],
         "kinds": list(heads.trace.sequences[heads.places[0][0].queries].kinds),
         "places": [[site.layer, head, site.address, site.module] for site, head in heads.places],
-        "standing": [[at, role] for at, role in heads.standing],
-        "roles": {role: [round(float(each), 4) for each in scores] for role, scores in heads.roles.items()},
+        "standing": [[at, say(f"heads.{role}", lang), round(share, 4)] for at, role, share in heads.standing],
         "block": list(heads.block),
         "opened": page.opened,
         "query": len(heads.queries) - 1 if page.query is None else page.query,

@@ -2,19 +2,13 @@
 
 import numpy as np
 
+from regard.inspection.roles import SAMPLED
 from regard.language import say
 from regard.views.heads import Heads
 from regard.views.signs import number, shortened
 
 DIGITS = 4
 """Digits of a weight after the point: of long texts most weights are small."""
-
-_BEST = {
-    "before": "views.previous_best",
-    "first": "views.first_best",
-    "itself": "views.itself_best",
-    "sharp": "views.sharp_best",
-}
 
 
 def name(place: tuple[int, int], lang: str | None) -> str:
@@ -23,14 +17,17 @@ def name(place: tuple[int, int], lang: str | None) -> str:
 
 
 def standing(heads: Heads, lang: str | None) -> str:
-    """The best head of each role that names one."""
-    best = {role: at for at, role in reversed(heads.standing)}
-    scores = {role: float(heads.roles[role][at]) for role, at in best.items()}
+    """The best head of each role that names one, in the words of `regard heads`."""
+    best = dict[str, tuple[int, float]]()
+    for at, role, share in heads.standing:
+        best.setdefault(role, (at, share))
     told = [
-        say(_BEST[role], lang, head=name(heads.names[best[role]], lang), score=number(scores[role], 2))
-        for role in heads.roles
-        if role in best
+        say(f"heads.does_{role}", lang, head=name(heads.names[at], lang), share=number(share, 2))
+        + say("heads.end", lang)
+        for role, (at, share) in best.items()
     ]
+    if heads.exact and len(heads.queries) > SAMPLED:
+        told.append(say("heads.sampled", lang, count=SAMPLED, total=len(heads.queries)))
     return joined(told, lang)
 
 

@@ -124,9 +124,8 @@ function mark(nodes, old, now) {
 
 function introduction(at) {
   const { look, words } = at;
-  const chips = look.standing.map(([head, role]) => {
-    const score = look.roles[role][head].toFixed(2);
-    const chip = make("button", { type: "button", class: "chip" }, make("b", {}, headName(at, head)), ` ${words[`role_${role}`]} ${score}`);
+  const chips = look.standing.map(([head, role, share]) => {
+    const chip = make("button", { type: "button", class: "chip" }, make("b", {}, headName(at, head)), ` ${role} ${share.toFixed(2)}`);
     chip.addEventListener("click", () => at.choose({ head }));
     return chip;
   });
@@ -167,7 +166,7 @@ function overview(at) {
 }
 
 function headLabel(at, head) {
-  const roles = Object.entries(at.look.roles).map(([role, scores]) => `${at.words[`role_${role}`]} ${scores[head].toFixed(2)}`);
+  const roles = at.look.standing.filter(([each]) => each === head).map(([, role, share]) => `${role} ${share.toFixed(2)}`);
   return [headName(at, head), ...roles].join(", ");
 }
 
