@@ -36,7 +36,7 @@ def test_they_are_the_models_own(family: str) -> None:
 @pytest.mark.parametrize("family", OPEN)
 def test_one_cut_edge_changes_its_query_first(family: str) -> None:
     of = side(family)
-    sites = record(of, reading.of_inputs(of, {"input_ids": IDS[:1]}), keep=())[0].sites
+    sites = record(of, reading.of_inputs(of, {"input_ids": IDS[:1]}))[0].sites
     cut = [Edge(site.address, None, QUERY, KEY) for site in sites]
     found = stages(of, IDS[:1].expand(2, -1), sites=sites, knockouts=[[], cut]).layers
     plain = stages(of, IDS[:1]).layers

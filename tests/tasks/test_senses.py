@@ -239,6 +239,14 @@ def test_a_model_that_somebody_holds(tmp_path: Path) -> None:
     assert caught.value.code == "foreign_untold"
 
 
+def test_what_the_model_does_not_know_is_told(tmp_path: Path) -> None:
+    model, words = encoder(tmp_path)
+    told = senses("dog", ["a dog .", "the dog", "not the dog"], model=model, tokenizer=words)
+    assert told.unknown == 3
+    assert "does not know 3 of 3 occurrences" in told.picture("en").reading
+    assert senses("can", "can a can", model=model, tokenizer=words).unknown == 0
+
+
 def test_sentences_together_are_what_they_are_alone(tmp_path: Path) -> None:
     model, words = encoder(tmp_path)
     texts = ["i can can", "the can .", "can not a cat", "i can", "a can"]

@@ -10,12 +10,9 @@ from regard.inspection.knockout import Edge, Knockout
 from regard.inspection.senses import Pairs, alike, layer_of
 from regard.inspection.trace import READ, SOURCE, Trace
 from regard.inspection.trace import Sequence as Side
-from regard.inspection.vectors import Reader
+from regard.inspection.vectors import Reader, at_once
 from regard.inspection.way import Look, Parting
 from regard.text.occurrences import Occurrence, parts
-
-AT_ONCE = 64
-"""Runs in a batch, at most."""
 
 
 @dataclass(frozen=True)
@@ -119,8 +116,8 @@ def _hidden(
         [Edge(site.address, None, query, key) for site in sites for query in queries for key in keys] for keys in words
     ]
     found = []
-    for start in range(0, len(cuts), AT_ONCE):
-        some = cuts[start : start + AT_ONCE]
+    for start in range(0, len(cuts), at_once(len(side.ids))):
+        some = cuts[start : start + at_once(len(side.ids))]
         stages = reader.stages([side.ids] * len(some), some)
         found.append(stages.layers[layer][:, joined.places(queries)].mean(1).numpy())
     return np.concatenate(found) if found else np.zeros((0, 0))

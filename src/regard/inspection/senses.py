@@ -175,7 +175,7 @@ def paths(vectors: np.ndarray) -> Paths:
 
     The axes are one and the same for all stages. Where all vectors are equal, all points are (0, 0).
     """
-    unit = directions(vectors)
+    unit = np.nan_to_num(directions(vectors))  # one without a length points nowhere
     moved = unit - unit.mean(axis=1, keepdims=True)
     flat = moved.reshape(-1, moved.shape[-1])
     _, lengths, axes = np.linalg.svd(flat, full_matrices=False)

@@ -13,6 +13,14 @@ from regard.inspection.record import VECTORS
 from regard.inspection.trace import Sequence as Side
 from regard.inspection.trace import Trace
 
+AT_ONCE, TOKENS = 64, 2048
+"""Texts in a batch, and tokens of them all, at most: the vectors of every layer are held."""
+
+
+def at_once(length: int) -> int:
+    """How many texts of so many tokens run together."""
+    return max(1, min(AT_ONCE, TOKENS // max(1, length)))
+
 
 @dataclass(frozen=True)
 class Stages:
@@ -60,7 +68,7 @@ class _Seen(Knife):
     def __call__(self, address: str, step: str, tensor: Tensor) -> Tensor:
         """The tensor that goes on."""
         if step in VECTORS and address.startswith(self._stack):
-            self.vectors.append(tensor.float())
+            self.vectors.append(tensor.float().cpu())
         return super().__call__(address, step, tensor)
 
 

@@ -66,6 +66,7 @@ class Way:
         alone: (occurrences, d), the words alone, before positions.
         vectors: (layers + 1, occurrences, d_model), before attention and after each layer.
         ahead: whether a word also sees what comes after it.
+        unknown: of how many occurrences the model does not know a piece.
         parting: what the words looked at where senses part; None where it was not asked for, or cannot be told.
         chosen: a layer chosen on half of the words; None where it was not asked for.
     """
@@ -77,6 +78,7 @@ class Way:
     alone: np.ndarray = field(repr=False)
     vectors: np.ndarray = field(repr=False)
     ahead: bool
+    unknown: int = 0
     parting: Parting | None = field(default=None, repr=False)
     chosen: Chosen | None = None
 

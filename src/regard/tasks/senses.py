@@ -11,10 +11,10 @@ import numpy as np
 
 from regard.core.errors import BadInput
 from regard.core.nearest import one_of
-from regard.inspection.parting import AT_ONCE, Joined, parting, tokens_of
+from regard.inspection.parting import Joined, parting, tokens_of
 from regard.inspection.senses_choice import Chosen, choose
 from regard.inspection.trace import Sequence as Side
-from regard.inspection.vectors import Reader
+from regard.inspection.vectors import Reader, at_once
 from regard.inspection.way import Way
 from regard.models import catalogue
 from regard.tasks.looking import stamp
@@ -166,7 +166,9 @@ def of_occurrences(
     joined = Joined(one_of(join, JOINS, "--join") if join else JOINS[0] if ahead else JOINS[1])
     tokens = [tokens_of(sides[each.sentence], each.span) for each in found]
     alone, vectors = _vectors(found, sides, tokens, by, joined, done)
-    made = Senses(by.name, tuple(found), joined.kind, tuple(map(len, tokens)), alone, vectors, ahead)
+    kinds = [{sides[each.sentence].kinds[at] for at in own} for each, own in zip(found, tokens, strict=True)]
+    unknown = sum("unknown" in each for each in kinds)
+    made = Senses(by.name, tuple(found), joined.kind, tuple(map(len, tokens)), alone, vectors, ahead, unknown)
     if choosing:
         made = replace(made, chosen=_chosen(made))
     if looks is False or (looks is None and len(found) > LOOKED):
@@ -230,10 +232,10 @@ def _vectors(
 
 
 def _groups(order: Sequence[int], lengths: Sequence[int]) -> list[list[int]]:
-    """Runs of one length, at most `AT_ONCE` each."""
+    """Runs of one length, at most `at_once` each."""
     groups: list[list[int]] = []
     for at in order:
-        if groups and lengths[groups[-1][0]] == lengths[at] and len(groups[-1]) < AT_ONCE:
+        if groups and lengths[groups[-1][0]] == lengths[at] and len(groups[-1]) < at_once(lengths[at]):
             groups[-1].append(at)
         else:
             groups.append([at])

@@ -21,7 +21,7 @@ class Spot:
     Attributes:
         series: its number.
         label: its name.
-        place: the left upper corner of its name; None where there is no room for it.
+        place: the left upper corner of its name; None where it has none, or there is no room for it.
         far: the name stands so far off that a line should lead to it.
     """
 
@@ -53,6 +53,9 @@ def laid(picture: Marks, sheet: Size, measure: Callable[[str], Size], gap: float
     taken = [(x - gap / 2, y - gap / 2, x + gap / 2, y + gap / 2) for x, y in drawn]
     spots = []
     for (at, _, _, name), (x, y) in zip(points, places, strict=True):
+        if not name:
+            spots.append(Spot(at, x, y, name, None))
+            continue
         wide, high = measure(name)
         found = next(
             (

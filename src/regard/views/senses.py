@@ -117,9 +117,10 @@ def _ways(way: Way, lang: str | None) -> list[Marks]:
 
 def _similarity(way: Way, layer: int, lang: str | None) -> Grid:
     """The cosine of each two occurrences, by their numbers and senses."""
-    names = tuple(f"{at} {each.label}".strip() for at, each in enumerate(way.occurrences, 1))
+    rows = tuple(f"{at} {each.label}".strip() for at, each in enumerate(way.occurrences, 1))
+    columns = tuple(map(str, range(1, len(rows) + 1)))
     title = say("senses.similarity_title", lang, stage=stage(layer, lang))
-    return Grid(title=title, values=way.similarity(layer), row_names=names, column_names=names)
+    return Grid(title=title, values=way.similarity(layer), row_names=rows, column_names=columns)
 
 
 def _looks(way: Way, lang: str | None) -> Table:

@@ -35,6 +35,8 @@ def _start(way: Way, lang: str | None) -> Iterator[str]:
     if split:
         facts = {"split": split, "count": len(way.pieces), "most": max(way.pieces)}
         yield say("senses.joined_mean" if way.join == "mean" else "senses.joined_last", lang, **facts)
+    if way.unknown:
+        yield say("senses.unknown", lang, unknown=way.unknown, count=len(way.pieces))
     if way.alone.shape == way.vectors[0].shape and np.allclose(way.alone, way.vectors[0]):
         yield say("senses.positions_inside", lang)
     if not way.ahead:
