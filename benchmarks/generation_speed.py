@@ -85,7 +85,7 @@ def our_writer(place: Path, shape: dict[str, int], kind: str) -> Write:
     """What `regard generate --greedy --weights KIND` does between its tokenizer's two ends."""
     model = Gpt(gpt2(**shape)).eval()
     folder.restore(place, model)
-    draft = weights.drafting(model) if kind == DRAFTED else None
+    draft = weights.drafting(model, shape["max_len"]) if kind == DRAFTED else None
     speaker = Speaker(weights.twin(model, kind.split(",")[0]), lambda ids: "." * len(ids), shape["max_len"], (), draft)
 
     def write(prompt: list[int], count: int) -> list[int]:

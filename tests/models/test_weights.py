@@ -24,7 +24,7 @@ ERROR = {"bf16": 0.02, "int8": 0.03}
 def by(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each way to take the products of a few rows; without a compiler there is one."""
     if request.param == "torch":
-        monkeypatch.setattr(products, "kernel", lambda weights=0: None)
+        monkeypatch.setattr(products, "kernel", lambda work=0: None)
     elif products.kernel(products.WORTH) is None:
         pytest.skip("no C compiler here")
 
@@ -205,13 +205,17 @@ def test_a_twin_says_the_same_and_the_weights_lie_in_memory_once(form: str) -> N
         assert not torch.allclose(laid(ids), before, atol=1e-2)
 
 
-def test_only_a_model_that_is_large_enough_is_drafted_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_a_model_that_is_large_enough_for_its_text_is_drafted_for(monkeypatch: pytest.MonkeyPatch) -> None:
     model = untouched("gpt2")
     width, hidden = 34, 4 * 34
     assert weights.size(model) == 3 * (4 * width**2 + 2 * width * hidden) + 37 * width
-    assert drafting(model) is None
-    monkeypatch.setattr(products, "WORTH", weights.size(model))
-    draft = drafting(model)
+    monkeypatch.setattr(products, "WORTH", 11 * weights.size(model))
+    with monkeypatch.context() as patch:
+        patch.setattr(products, "kernel", lambda work=0: asked.append(work))
+        asked: list[int] = []
+        assert drafting(model, 10) is None
+        assert asked == [10 * weights.size(model)]
+    draft = drafting(model, 11)
     if products.kernel() is None:
         assert draft is None
         return

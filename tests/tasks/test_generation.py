@@ -247,5 +247,6 @@ def test_int8_is_not_drafted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(products, "WORTH", 1)
     light = generator()
     light.kind = "int8"
-    assert light._draft is None
-    assert light._writer is light.model
+    speaker = light._speaker(manners(max_tokens=100).manner(()), alone=True)
+    assert speaker.draft is None
+    assert speaker.model is light.model

@@ -32,6 +32,9 @@ _LARGEST = 127
 _LEAST = 1e-30
 """So large at least is taken what scales a row, even of zeros."""
 
+_EXPECTED = 64
+"""Tokens that are written with int8 weights: of a model so large that these pay for compiling, it is compiled."""
+
 _SOME = 256
 """Rows that are rounded at once: what lies between stays in the cache."""
 
@@ -146,7 +149,7 @@ def lighten(model: Any, kind: str) -> None:
         BadInput: `weights_kernel`: this processor, or this build of torch, has not what it takes.
     """
     make: Make = {"fp32": Fp32, "bf16": Bf16, "int8": Int8}[kind]
-    products.kernel(size(model) if kind != "bf16" else 0)  # from here on it is there, if it pays
+    products.kernel(size(model) * _EXPECTED if kind == "int8" else 0)  # from here on it is there, if it pays
     if not _computes(make):
         raise BadInput("weights_kernel", kind=kind)
     for parent in list(model.modules()):
@@ -174,9 +177,13 @@ def twin(model: Any, kind: str) -> Any:
     return made
 
 
-def drafting(model: Any) -> Any | None:
-    """A lighter twin that guesses what the model writes (`generation.speculation`); None where it would not pay."""
-    if size(model) < products.WORTH or products.kernel(size(model)) is None:
+def drafting(model: Any, tokens: int) -> Any | None:
+    """A lighter twin that guesses what the model writes (`generation.speculation`); None where it would not pay.
+
+    Args:
+        tokens: how many are to be written.
+    """
+    if products.kernel(size(model) * tokens) is None:
         return None
     try:
         return twin(model, "int8")

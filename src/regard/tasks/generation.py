@@ -17,7 +17,7 @@ from regard.tasks.manners import Manners, manners
 from regard.text.lines import typed
 
 _LONG = 32
-"""Tokens from which on drafts are made."""
+"""Tokens from which on it pays to lay out weights."""
 
 
 class How(TypedDict, total=False):
@@ -84,6 +84,7 @@ class Generator:
     def __init__(self, loaded: folder.Loaded, kind: str = "fp32") -> None:
         self.model: Any = loaded.model
         self.kind = kind
+        self._draft: Any | None = None
         self.tokenizer: Any = loaded.tokenizer
         self.name, self.fingerprint = loaded.name, loaded.fingerprint
 
@@ -143,17 +144,21 @@ class Generator:
         return () if self.tokenizer.unknown is None else (self.tokenizer.unknown,)
 
     def _speaker(self, plan: Manner, *, alone: bool) -> Speaker:
-        """The model laid out for writing; with drafts where one text is long enough to pay for them."""
-        draft = self._draft if alone and plan.max_tokens >= _LONG else None
-        return Speaker(self._writer, self.tokenizer.decode, self.model.config.max_len, self.tokenizer.ends, draft)
+        """Where many tokens may be written, the model laid out for it; of one text with drafts, if they pay."""
+        model, draft, ends = self.model, None, self.tokenizer.ends
+        if self._plain and plan.max_tokens >= _LONG:
+            draft = self._drafting(min(plan.max_tokens, model.config.max_len)) if alone else None
+            model = self._laid
+        return Speaker(model, self.tokenizer.decode, model.config.max_len, ends, draft)
 
     @cached_property
-    def _writer(self) -> Any:
-        return twin(self.model, "fp32") if self._plain else self.model
+    def _laid(self) -> Any:
+        return twin(self.model, "fp32")
 
-    @cached_property
-    def _draft(self) -> Any | None:
-        return drafting(self.model) if self._plain else None
+    def _drafting(self, tokens: int) -> Any | None:
+        """The twin that drafts, made once."""
+        self._draft = self._draft or drafting(self.model, tokens)
+        return self._draft
 
     @property
     def _plain(self) -> bool:
