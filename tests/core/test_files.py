@@ -102,6 +102,15 @@ def test_a_link_is_followed(tmp_path: Path) -> None:
     assert (tmp_path / "real").read_bytes() == b"new"
 
 
+def test_who_writes_by_itself_is_given_a_place_beside(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"old")
+    write_whole(tmp_path / "a", lambda place: place.write_bytes(b"new"))
+    assert (tmp_path / "a").read_bytes() == b"new"
+    with pytest.raises(ZeroDivisionError):
+        write_whole(tmp_path / "a", lambda place: place.write_bytes(b"half") / 0)
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"new"]
+
+
 def test_a_pipe_stays_a_pipe(tmp_path: Path) -> None:
     """As `-o /dev/stdout` is one: never replaced by a file."""
     os.mkfifo(tmp_path / "pipe")

@@ -1,6 +1,8 @@
 """A trace file gives back what was saved, and nothing else: cut, altered or foreign files are refused."""
 
 import json
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -117,3 +119,24 @@ def test_what_is_not_in_it_is_refused_and_what_is_there_is_named(asked: dict, co
 def test_words_are_those_between_spaces_and_the_end() -> None:
     assert SOURCE.word_list() == ("le", "chat", "noir", "</s>")
     assert TARGET.word_list() == ("黑貓", "</s>")
+
+
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="asks Linux what a process took at most")
+def test_saving_takes_no_second_copy(tmp_path: Path) -> None:
+    """In a process of its own: of one that is larger already the system would tell nothing."""
+    program = """if True:
+        import sys, numpy as np
+        from pathlib import Path
+        from regard.inspection import trace_file
+
+        def memory(name):
+            line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith(name))
+            return 1024 * int(line.split()[1])
+
+        tensors = {f"{n}/query": np.full((2**20, 4), n, np.float32) for n in range(5)}
+        Path("/proc/self/clear_refs").write_text("5")
+        before = memory("VmRSS")
+        trace_file.write(sys.argv[1], {}, tensors)
+        assert memory("VmHWM") - before < 2**24, memory("VmHWM") - before
+    """
+    subprocess.run([sys.executable, "-c", program, str(tmp_path / "a.safetensors")], check=True)

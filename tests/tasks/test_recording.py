@@ -224,6 +224,7 @@ BREAKS: dict[str, tuple[Callable[[Path], Any], str]] = {
     ),
     "a kernel": (lambda path: configured(path, _attn_implementation="evil/kernel"), "foreign_kernels"),
     "a kernel for parts": (lambda path: configured(path, attn_implementation={"": "evil/kernel"}), "foreign_kernels"),
+    "a kernel in pages": (lambda path: configured(path, _attn_implementation="paged|sdpa"), "foreign_kernels"),
     "our own name": (lambda path: configured(path, _attn_implementation="regard_one"), "foreign_kernels"),
     "compressed": (lambda path: configured(path, quantization_config={"quant_method": "fp8"}), "foreign_quantized"),
     "other weights": (lambda path: configured(path, transformers_weights="b.safetensors"), "foreign_detour"),
@@ -240,6 +241,7 @@ BREAKS: dict[str, tuple[Callable[[Path], Any], str]] = {
     "fewer layers": (lambda path: configured(path, num_hidden_layers=1), "weights_unexpected"),
     "layers without end": (lambda path: configured(path, num_hidden_layers=20_000), "weights_layers"),
     "layers below none": (lambda path: configured(path, num_hidden_layers=-1), "weights_layers"),
+    "layers untold": (lambda path: configured(path, num_hidden_layers=None), "config_field"),
     "wider": (lambda path: configured(path, hidden_size=25), "weights_mismatch"),
     "heads that do not divide": (lambda path: configured(path, num_attention_heads=3), "foreign_unreadable"),
     "no heads": (lambda path: configured(path, num_attention_heads=0), "config_field"),
@@ -266,6 +268,17 @@ def test_a_folder_that_cannot_be_trusted_is_refused(bert: Path, fault: str, monk
     breaking(bert)
     monkeypatch.setattr("builtins.input", lambda *_: pytest.fail("asked somebody"))
     assert refused(bert).code == code
+
+
+@pytest.mark.parametrize("kernel", ["paged|sdpa", "evil/kernel", "regard_one", {"": "eager"}])
+def test_a_family_of_ours_names_no_kernel_either(tmp_path: Path, kernel: Any) -> None:
+    sizes = {"n_layer": 2, "n_head": 5, "n_embd": 20, "vocab_size": len(WORDS), "n_positions": 13}
+    hf.GPT2LMHeadModel(hf.GPT2Config(**sizes, bos_token_id=3, eos_token_id=3)).save_pretrained(tmp_path)
+    tokenizer().save_pretrained(tmp_path)
+    configured(tmp_path, _attn_implementation="sdpa")
+    assert regard.record(tmp_path, "the cat").sites
+    configured(tmp_path, _attn_implementation=kernel)
+    assert refused(tmp_path).code == "foreign_kernels"
 
 
 def test_who_writes_into_a_model_by_data_has_another_fingerprint(made: Path) -> None:
@@ -358,3 +371,41 @@ def test_a_folder_needs_no_network(made: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(foreign_models, "fetched", lambda name: pytest.fail("asked the hub"))
     monkeypatch.setattr("socket.socket.connect", lambda *_: pytest.fail("went to the network"))
     foreign_models.opened(made, "tiny-bert")
+
+
+@pytest.mark.parametrize(
+    ("text", "how", "code", "named"),
+    [
+        (3, {}, "record_text", "text is 3"),
+        (None, {}, "record_text", "None"),
+        (["a cat", 3], {}, "record_text", "3"),
+        ("a cat", {"target": 7}, "record_text", "target is 7"),
+        ("a cat", {"layers": []}, "record_choice", "layers is []"),
+        ("a cat", {"layers": 0}, "record_choice", "[0, 5]"),
+        ("a cat", {"layers": ["a"]}, "record_choice", "a"),
+        ("a cat", {"heads": ()}, "record_choice", "heads"),
+        ("a cat", {"heads": 1}, "record_choice", "heads"),
+        ("a cat", {"parts": "decoder"}, "record_choice", "cross"),
+        ("a cat", {"keep": ""}, "keep_unknown", "“” is nothing"),
+        ("a cat", {"keep": []}, "keep_unknown", "“” is nothing"),
+        ("a cat", {"keep": 3}, "keep_unknown", "“3”"),
+        ("a cat", {"check": "ful"}, "unknown_choice", "full"),
+    ],
+)
+def test_what_says_nothing_is_refused(text: Any, how: dict[str, Any], code: str, named: str) -> None:
+    with pytest.raises(BadInput) as caught:
+        regard.record("tiny-gpt", text, **how)
+    assert caught.value.code == code
+    assert named in str(caught.value)
+
+
+def test_an_encoder_that_hides_is_not_left_out_in_silence() -> None:
+    torch.manual_seed(3)
+    sizes = {"vocab_size": 17, "d_model": 10, "d_kv": 5, "d_ff": 7, "num_layers": 2, "num_heads": 2, "local_radius": 3}
+    model = hf.LongT5Model(hf.LongT5Config(**sizes, decoder_start_token_id=0)).eval()
+    inputs = {name: torch.tensor([[3, 5, 11, 7, 2]]) for name in ("input_ids", "decoder_input_ids")}
+    with pytest.raises(BadInput) as caught:
+        regard.record(model, inputs)
+    assert caught.value.code == "foreign_partly"
+    found = regard.record(model, inputs, parts=["decoder", "cross"])
+    assert {site.part for site in found.sites} == {"decoder", "cross"}

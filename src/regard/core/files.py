@@ -30,24 +30,27 @@ _LIFE = secrets.token_hex(4)
 """This process among all that ever had its id: a container's first process always has the same one."""
 
 
-def write_whole(path: Path | str, data: bytes) -> None:
+def write_whole(path: Path | str, data: bytes | Callable[[Path], object]) -> None:
     """Write `data` to `path`: afterwards the file is the old one or the new one, never a part.
 
     A link is followed. What is no plain file (a pipe, a terminal) is written straight into.
 
+    Args:
+        data: what stands in the file, or what writes it to the path that it is given.
+
     Raises:
         Failure: `cannot_write`, with path and reason.
     """
+    fill = data if callable(data) else lambda place: place.write_bytes(data)
     with _told(path):
         if Path(path).exists() and not Path(path).is_file():
-            Path(path).write_bytes(data)
+            fill(Path(path))
             return
         target = Path(os.path.realpath(path))
         temporary = _beside(target, "tmp")
         try:
-            with temporary.open("wb") as file:
-                file.write(data)
-                file.flush()
+            fill(temporary)
+            with temporary.open("rb+") as file:
                 os.fsync(file.fileno())
             os.replace(temporary, target)
         except BaseException:

@@ -37,10 +37,11 @@ def steps_of(keep: str | Collection[str], more: Collection[str] = ()) -> frozens
     Raises:
         BadInput: `keep_unknown`.
     """
-    asked = (keep,) if isinstance(keep, str) else tuple(keep)
-    for name in asked:
+    known = ", ".join(dict.fromkeys([*KEEPS, *STEPS]))
+    asked = tuple(keep) if isinstance(keep, Collection) and not isinstance(keep, str) else (keep,)
+    for name in asked or ("",):
         if name not in KEEPS and name not in STEPS and name not in more:
-            raise BadInput("keep_unknown", came=name, known=", ".join([*KEEPS, *STEPS]))
+            raise BadInput("keep_unknown", came=name, known=known)
     return frozenset(step for name in asked for step in KEEPS.get(name, (name,)))
 
 
@@ -168,7 +169,7 @@ def chosen(text: Text, heads: Sequence[int]) -> Text:
 
 
 def _array(tensor: Tensor) -> np.ndarray:
-    """In float32, the numbers alone: of a tensor that lies in a larger one (q of q, k, v together) the rest is let go."""
+    """In float32, and alone: where it lies in a larger tensor (q of q, k, v together), the rest of that is let go."""
     if tensor.is_floating_point():
         tensor = widened(tensor)
     tensor = tensor.detach().cpu()

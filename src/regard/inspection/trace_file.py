@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save
+from safetensors.numpy import save_file
 
 from regard.core.errors import BadInput
 from regard.core.files import write_whole
@@ -20,10 +20,11 @@ FORMAT = "regard-trace-2"
 
 
 def write(path: Path | str, facts: dict[str, Any], tensors: dict[str, np.ndarray]) -> None:
-    """Write facts and tensors."""
+    """Write facts and tensors; of tensors that lie in order no copy is made."""
     told = json.dumps({"format": FORMAT, **facts}, ensure_ascii=False)
     whole = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
-    write_whole(path, save(whole, metadata={"regard": told, "sha256": _digest(told, whole)}))
+    metadata = {"regard": told, "sha256": _digest(told, whole)}
+    write_whole(path, lambda place: save_file(whole, place, metadata))
 
 
 def read(path: Path | str) -> tuple[str, dict[str, np.ndarray]]:

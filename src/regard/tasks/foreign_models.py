@@ -66,8 +66,7 @@ def opened(folder: Path, name: str) -> Foreign:
             `config_field`, `foreign_unreadable`), or is compressed (`foreign_quantized`).
     """
     fields = fields_of(folder)
-    for path in (folder / CONFIG, folder / TOKENIZER_CONFIG):
-        _refuse_tricks(folders.fields_of(path) if path.is_file() else {}, path)
+    refuse_tricks(folder)
     if (folder / ADAPTER).exists():
         raise BadInput("foreign_detour", path=str(folder), field=ADAPTER)
     weights = listed(folder)
@@ -128,8 +127,17 @@ def fields_of(folder: Path) -> dict[str, Any]:
     return folders.fields_of(folder / CONFIG)
 
 
+def refuse_tricks(folder: Path) -> None:
+    """Programs to fetch, kernels, other weights, named anywhere in a folder's configs: by whomever it is then read.
+
+    Raises:
+        BadInput: `foreign_code`, `foreign_kernels`, `foreign_quantized`, `foreign_detour`.
+    """
+    for path in (folder / CONFIG, folder / TOKENIZER_CONFIG):
+        _refuse_tricks(folders.fields_of(path) if path.is_file() else {}, path)
+
+
 def _refuse_tricks(fields: Any, path: Path) -> None:
-    """Programs to fetch, named anywhere in a config."""
     for key, value in _pairs(fields):
         if key in ("auto_map", "custom_pipelines") and value:
             raise BadInput("foreign_code", path=str(path), field=key)
@@ -158,6 +166,10 @@ def _refuse_giants(fields: dict[str, Any], weights: Weights) -> None:
     path, tensors = str(weights.folder), len(weights.entries)
     numbers = sum(math.prod(shape) for _, shape, _ in weights.entries.values())
     for key, value in _pairs(fields):
+        if _LAYERS.fullmatch(key) and value is None:
+            if "decoder" in key:  # T5's way to say: as many as the encoder
+                continue
+            raise BadInput("config_field", path=str(weights.folder / CONFIG), field=key, reason=f"null; 1 … {tensors}")
         if _LAYERS.fullmatch(key) and not (type(value) is int and 0 <= value <= tensors):
             raise BadInput("weights_layers", path=path, n_layers=value, tensors=tensors)
         if type(value) is int and (

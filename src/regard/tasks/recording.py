@@ -8,6 +8,7 @@ from typing import Any
 
 from regard.core.errors import BadInput
 from regard.core.files import MANIFEST
+from regard.core.nearest import one_of
 from regard.inspection import record as own
 from regard.inspection.keeping import Checking, Choice
 from regard.inspection.trace import READ, SOURCE, TARGET, Trace
@@ -17,6 +18,7 @@ from regard.models.gpt import Gpt
 from regard.tasks import writing
 from regard.tasks.generation import Generator
 from regard.tasks.reading import text_side
+from regard.tasks.record_choices import CHECKS, refuse_unless_chosen, refuse_unless_text
 from regard.tasks.translation import Translator, given_side
 from regard.text.doctor import tidy
 from regard.text.lines import typed
@@ -58,14 +60,17 @@ def record(
         A `Trace`; of several texts, or of ready inputs with several rows, a list of them.
 
     Raises:
-        BadInput: no such model, a folder that is none or could run a program, a family that hides its attention, an
-            empty text, one longer than the model reads, no such part, layer or head.
+        BadInput: no such model, a folder that is none or could run a program, a family that hides its attention, what
+            is no text, an empty one, one longer than the model reads, nothing to keep, no such part, layer or head.
         Failure: what was recorded is not what the model computes.
 
     >>> trace = record("tiny-gpt", "Once upon a time", layers=[0])
     >>> trace.weights(layer=0, head=0).sum(axis=1).round(3).tolist()[:2]
     [1.0, 1.0]
     """
+    refuse_unless_text(text, target)
+    refuse_unless_chosen(parts, layers, heads)
+    one_of(check, CHECKS, "check")
     of = opened(model, tokenizer)
     how: dict[str, Any] = {"keep": keep, "check": check, "choice": Choice(parts, layers, heads)}
     if write is not None:
@@ -129,6 +134,7 @@ def _folder(name: str) -> Path:
 def _read(found: Path, name: str, state: tuple[tuple[str, int], ...]) -> Any:
     from regard.tasks import foreign_models
 
+    foreign_models.refuse_tricks(found)
     if foreign_models.fields_of(found).get("model_type") in {form.model_type for form in FORMS}:
         try:
             loaded = folder.load(found, name)

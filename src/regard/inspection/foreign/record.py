@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from regard.core.errors import BadInput
 from regard.core.protocols import Site
 from regard.inspection.estimate import places, refuse_unless_it_fits, sites_of
-from regard.inspection.foreign.bypass import eager_weights
+from regard.inspection.foreign.bypass import eager_weights, family
 from regard.inspection.foreign.calls import Calls, rows
 from regard.inspection.foreign.door import Watch, watched
 from regard.inspection.foreign.places import Places
@@ -80,6 +80,7 @@ def record(
         Failure: `trace_check`: what was recorded is not what the model computes; `foreign_failed`: the model broke off;
             `memory_short`: what is to be kept will not fit.
         BadInput: `foreign_bypass`, `foreign_blind`: a family that hides its attention, or has none;
+            `foreign_partly`: one that hides its encoder's;
             `foreign_argument`, `foreign_mask`, `foreign_stacks`: one that attends in a way not known here;
             `keep_unknown`, `head_absent`, `no_site`.
     """
@@ -91,6 +92,7 @@ def record(
         came = said(run(foreign, reading.inputs)) if asks(foreign.model) else None
     if not eye.places.sites:
         return eager_weights(foreign, reading, kept, choice)
+    refuse_unless_whole(foreign, eye.places, choice)
     far = apart(came, _unwatched(foreign, reading, plain=eye.plain)) if check == "full" else 0.0
     sites, heads = chosen(eye.places.ordered(), choice), None if choice.heads is None else tuple(sorted(choice.heads))
     who, sizes = (foreign.name, foreign.fingerprint), agreed(foreign, sites, eye.lengths)
@@ -143,6 +145,18 @@ def agreed(foreign: Foreign, sites: Sequence[Site], lengths: Mapping[str, Mappin
                 modules = ", ".join(f"{each.layer} ({each.module})" for each in sites)
                 raise BadInput("foreign_stacks", name=foreign.name, one=found[name], other=length, sites=modules)
     return found
+
+
+def refuse_unless_whole(foreign: Foreign, places: Places, choice: Choice) -> None:
+    """An encoder that looks past the interface while the decoder asks it is not left out in silence.
+
+    Raises:
+        BadInput: `foreign_partly`: the encoder was asked for, and was not seen.
+    """
+    met = any(address.startswith("encoder") for address in places.sites)
+    asked = choice.parts is None or "encoder" in choice.parts
+    if foreign.two_sided and asked and not met:
+        raise BadInput("foreign_partly", name=foreign.name, family=family(foreign))
 
 
 def chosen(met: Sequence[Site], choice: Choice) -> tuple[Site, ...]:

@@ -9,7 +9,7 @@ from transformers import DynamicCache, EncoderDecoderCache
 
 from regard.core.errors import BadInput, Failure, RegardError
 from regard.inspection.foreign.reading import Reading, target_sides
-from regard.inspection.foreign.record import Looker, chosen, looking
+from regard.inspection.foreign.record import Looker, chosen, looking, refuse_unless_whole
 from regard.inspection.foreign.run import Foreign, first_line
 from regard.inspection.foreign.switching import asks
 from regard.inspection.foreign.tokens import side_of, written
@@ -64,6 +64,7 @@ def write(
     with looking(foreign, pen):
         ids, rows = _generated(foreign, reading.inputs, manner)
     keeper.finish(rows)
+    refuse_unless_whole(foreign, pen.places, choice)
     sites, heads = chosen(pen.places.ordered(), choice), None if choice.heads is None else tuple(sorted(choice.heads))
     facts = (foreign.name, foreign.fingerprint, _sequences(foreign, reading, ids), sites)
     return Trace(*facts, keeper.tensors, keeper.checked(), keeper.recipes, heads)
