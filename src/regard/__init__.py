@@ -14,8 +14,10 @@ if TYPE_CHECKING:
     from regard.core import masks, scorers
     from regard.core.attend import attend, steps
     from regard.core.fused import fused
+    from regard.tasks.align import align
     from regard.tasks.evidence import evidence, knockout
-    from regard.tasks.loading import load
+    from regard.tasks.heads import heads
+    from regard.tasks.loading import load, load_trace
     from regard.tasks.recording import record
     from regard.tasks.senses import senses
     from regard.tasks.size import size
@@ -29,9 +31,12 @@ _HOME = {
     "steps": "regard.core.attend",
     "masks": "regard.core.masks",
     "scorers": "regard.core.scorers",
+    "align": "regard.tasks.align",
     "evidence": "regard.tasks.evidence",
+    "heads": "regard.tasks.heads",
     "knockout": "regard.tasks.evidence",
     "load": "regard.tasks.loading",
+    "load_trace": "regard.tasks.loading",
     "record": "regard.tasks.recording",
     "senses": "regard.tasks.senses",
     "words": "regard.tasks.words",
@@ -43,11 +48,14 @@ _ROOMS = ("masks", "pictures", "scorers")  # modules of small things, public as 
 
 __all__ = [
     "__version__",
+    "align",
     "attend",
     "evidence",
     "fused",
+    "heads",
     "knockout",
     "load",
+    "load_trace",
     "masks",
     "pictures",
     "record",
@@ -76,11 +84,11 @@ def __getattr__(name: str) -> Any:
 def _attach() -> None:
     """Hang on traces and pictures what people look for there; the floors they live on know no drawing."""
     from regard.inspection.trace import Trace
-    from regard.tasks import looking
+    from regard.tasks import showing
     from regard.views.notebook import image
     from regard.views.picture import Picture
 
-    on_traces = {"picture": looking.picture, "html": looking.html, "_repr_html_": looking.framed}
+    on_traces = {"picture": showing.picture, "html": showing.html, "_repr_html_": showing.framed}
     for kind, methods in ((Trace, on_traces), (Picture, {"_repr_html_": image})):
         for name, method in methods.items():
             setattr(kind, name, method)

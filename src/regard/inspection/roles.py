@@ -109,7 +109,7 @@ def _take(tally: Tally, trace: Trace, site: Site, agreed: np.ndarray | None, mos
     for rows, weights, visible in blocks(trace, site, most):
         n_keys = weights.shape[-1]
         line = rows + n_keys - n_queries if itself else rows * (n_keys - 1) / max(1, n_queries - 1)
-        tally.take(weights, visible, wanted(line, n_keys, ids, None if agreed is None else agreed[rows]))
+        tally.take(weights, visible, wanted(line, n_keys, ids, None if itself or agreed is None else agreed[rows]))
 
 
 def _agreed(trace: Trace) -> np.ndarray | None:

@@ -1,7 +1,8 @@
-"""The one door to models: a name, and what comes is ready to translate or to write, as its family can."""
+"""The doors to models, ready to translate or to write as their family can, and to traces, ready to be looked at."""
 
 from pathlib import Path
 
+from regard.inspection import trace
 from regard.models import catalogue, folder
 from regard.models.gpt import Gpt
 from regard.tasks.generation import Generator
@@ -20,3 +21,23 @@ def load(name: str | Path) -> Translator | Generator:
     """
     loaded = folder.load(catalogue.find(str(name)), Path(name).name)
     return Generator(loaded) if isinstance(loaded.model, Gpt) else Translator(loaded)
+
+
+def load_trace(path: str | Path) -> trace.Trace:
+    """A trace, as `regard record` and `Trace.save` write it: without the model, on any machine.
+
+    Args:
+        path: a safetensors file (docs/trace-format.md).
+
+    Returns:
+        The trace: `.weights(layer=, head=)`, `.statistics(…)`, `.picture()`, `.html()`; a notebook shows it.
+
+    Raises:
+        BadInput: `file_missing`, `trace_broken` (cut short, altered, no trace), `trace_version`.
+
+    >>> from regard.tasks.recording import record
+    >>> record("tiny-gpt", "Once upon a time").save("once.safetensors")  # doctest: +SKIP
+    >>> load_trace("once.safetensors").weights(layer=0, head=0).shape  # doctest: +SKIP
+    (4, 4)
+    """
+    return trace.load(path)

@@ -1,7 +1,6 @@
 """A trace as a picture: what `Translation`, the command line, Python and notebooks show of it."""
 
 from dataclasses import replace
-from html import escape
 
 import numpy as np
 
@@ -65,12 +64,3 @@ def shown_words(of: Sequence) -> tuple[tuple[str, ...], np.ndarray]:
 def html(trace: Trace, lang: str | None = None) -> str:
     """The picture of a trace as a whole page that needs no network."""
     return page.render(picture(trace, lang), lang=lang or current())
-
-
-def framed(trace: Trace) -> str:
-    """The same page for a notebook: in a frame of its own; the reason where there is nothing to draw."""
-    if not trace.sites:
-        return escape(say("errors.no_attention", name=trace.model))
-    height = 360 + 40 * len(trace.sequences["target"].tokens)
-    frame = f'sandbox="allow-scripts" style="width:100%;height:{height}px;border:0"'
-    return f'<iframe srcdoc="{escape(html(trace))}" {frame}></iframe>'
