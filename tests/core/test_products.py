@@ -80,15 +80,16 @@ def test_it_is_tried_before_it_is_used(kernel: Kernel) -> None:
 
 
 def test_it_takes_few_rows_that_ask_for_no_gradient() -> None:
-    x = torch.zeros(3, 2, 5)
-    assert products.takes(x)
-    assert products.takes(x[:0]) is False
-    assert not products.takes(torch.zeros(9, 5))
-    assert not products.takes(torch.zeros(1, products.WIDEST + 1))
-    assert not products.takes(x.double())
-    assert not products.takes(x.clone().requires_grad_())
+    x, rows = torch.zeros(2, 2, 5), range(2, 5)
+    assert products.takes(x, rows)
+    assert not products.takes(x, range(5, 9))
+    assert not products.takes(x, range(1, 4))
+    assert not products.takes(x[..., :0], rows)
+    assert not products.takes(torch.zeros(2, products.WIDEST + 1), rows)
+    assert not products.takes(x.double(), rows)
+    assert not products.takes(x.clone().requires_grad_(), rows)
     with torch.no_grad():
-        assert products.takes(x.clone().requires_grad_())
+        assert products.takes(x.clone().requires_grad_(), rows)
 
 
 def test_a_small_model_compiles_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

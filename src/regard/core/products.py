@@ -19,7 +19,10 @@ from regard.core import compiled
 SOURCE = Path(__file__).with_name("products.c")
 
 ROWS = 8
-"""So many rows at most; with more torch's own products are as fast."""
+"""So many rows at most can be given."""
+
+TURNED, WHOLE = range(2, ROWS + 1), range(1, 5)
+"""Of so many rows each product is the quicker one; else torch's is as quick, or quicker."""
 
 WIDEST = 2**16
 """Whole numbers of so many inputs at most: their sum then stays within 32 bits."""
@@ -67,9 +70,9 @@ def kernel(work: int = 0) -> Kernel | None:
     return _loaded() if work >= WORTH or _loaded.cache_info().currsize else None
 
 
-def takes(x: Tensor) -> bool:
-    """Whether these rows (..., in) are for the kernel: few, fp32, on the processor, no gradient asked of them."""
-    few = 0 < x.numel() <= ROWS * x.shape[-1] <= ROWS * WIDEST
+def takes(x: Tensor, rows: range) -> bool:
+    """Whether x (..., in) is for the kernel: so many rows, fp32, on the processor, and no gradient is asked of it."""
+    few = 0 < x.shape[-1] <= WIDEST and x.numel() // x.shape[-1] in rows
     return few and x.dtype == torch.float32 and x.is_cpu and not (x.requires_grad and torch.is_grad_enabled())
 
 

@@ -45,7 +45,7 @@ Make = Callable[[Tensor, Tensor | None], nn.Module]
 
 
 class Fp32(nn.Module):
-    """x·Wᵀ + b with Wᵀ as it lies in memory: one row of x then reads it from end to end. Final."""
+    """x·Wᵀ + b with Wᵀ as it lies in memory: few rows of x then read it from end to end. Final."""
 
     turned: Tensor
 
@@ -63,7 +63,7 @@ class Fp32(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(..., d_in) → (..., d_out)."""
         kernel = products.kernel()
-        if kernel is None or not products.takes(x):
+        if kernel is None or not products.takes(x, products.TURNED):
             return linear(x, self.weight, self.bias)
         return kernel.turned(x.reshape(-1, x.shape[-1]), self.turned, self.bias).view(*x.shape[:-1], -1)
 
@@ -100,7 +100,7 @@ class Int8(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(..., d_in) → (..., d_out), fp32."""
         kernel = products.kernel()
-        if kernel is not None and self.whole is not None and products.takes(x):
+        if kernel is not None and self.whole is not None and products.takes(x, products.WHOLE):
             return kernel.whole(x.reshape(-1, x.shape[-1]), self.whole, self.bias).view(*x.shape[:-1], -1)
         if x.numel() == x.shape[-1]:  # one token, one scale: the kernel itself multiplies by it and adds the bias
             largest = torch.linalg.vector_norm(x, inf).item()
