@@ -25,7 +25,7 @@ def subject(family: str) -> Theirs:
     model = Foreign(FEW[family](), None, family, "f")
     given = {"input_ids": IDS, **({"decoder_input_ids": TARGET} if model.two_sided else {})}
     asked, read = [3 if model.two_sided else 5], reading.of_inputs(model, given)
-    trace = record(model, read, keep=())[0]
+    trace = record(model, read, keep="query")[0]
     return Theirs(model, read, asked, trace.sites, trace.sequences)
 
 
@@ -87,7 +87,7 @@ def test_the_model_is_left_as_it_was() -> None:
 def test_an_encoder_says_nothing() -> None:
     model = Foreign(ENCODERS["BERT"](), None, "BERT", "f")
     read = reading.of_inputs(model, {"input_ids": IDS})
-    trace = record(model, read, keep=())[0]
+    trace = record(model, read, keep="query")[0]
     whole = Theirs(model, read, [5], trace.sites, trace.sequences)
     with pytest.raises(BadInput) as caught:
         whole.said([[]])

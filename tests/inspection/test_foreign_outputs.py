@@ -26,7 +26,7 @@ def opened(family: str) -> tuple[Foreign, reading.Reading]:
 def test_every_attention_has_one_through_which_its_heads_go(family: str) -> None:
     """Of the last place: its heads' contexts, each through its slice, are what the layer says but for its bias."""
     model, read = opened(family)
-    found, sites = outputs(model, read), record(model, read, keep=())[0].sites
+    found, sites = outputs(model, read), record(model, read, keep="query")[0].sites
     assert set(found) == {site.address for site in sites} != set()
     last = sites[-1]
     matrix = found[last.address]

@@ -10,12 +10,14 @@ import torch
 import transformers as hf
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
+import regard
 from regard.core.errors import BadInput
 from regard.inspection.alignment import Reading
-from regard.tasks.align import CHOSEN, Aligner, Way, align, choose, picture, sizes, turned
+from regard.tasks.align import CHOSEN, Aligner, Way, alignments, choose, picture, sizes, turned
 from regard.tasks.recording import opened
 from regard.text.alignments import Gold, Score, read_gold, score, unnumbered
 from regard.text.pairs import Pairs, read_pairs
+from regard.text.words import pharaoh
 from toy import reversed_pairs
 
 MADE = reversed_pairs(23, seed=8)
@@ -31,7 +33,7 @@ def truth(pairs: Pairs) -> list[Gold]:
 def scored(
     pairs: Pairs, gold: list[Gold], aligner: Aligner, way: Way | None = None, back: Aligner | None = None
 ) -> Score:
-    found = align(pairs, aligner, reverse=back, way=way)
+    found = alignments(pairs, aligner, reverse=back, way=way)
     return sum((score(each.links, marked) for each, marked in zip(found, gold, strict=True)), Score())
 
 
@@ -64,7 +66,7 @@ def test_the_best_reading_is_chosen_and_comes_first(transformer_reverser: Path) 
 def test_a_pair_that_cannot_be_read_is_passed_over() -> None:
     aligner = Aligner("en-fr")
     pairs = Pairs(["", "the cat", "the " * 600], ["le chat", " ", "le chat"], [1, 2, 3])
-    found = list(align(pairs, aligner))
+    found = list(alignments(pairs, aligner))
     assert [each.passed for each in found] == ["empty", "empty", "long"]
     assert all(each.links == () and each.weights is None for each in found)
 
@@ -72,7 +74,7 @@ def test_a_pair_that_cannot_be_read_is_passed_over() -> None:
 @pytest.mark.parametrize(("model", "code"), [("en-fr-fixed", "no_attention"), ("tiny-gpt", "not_a_translator")])
 def test_what_does_not_look_at_a_source_is_refused(model: str, code: str) -> None:
     with pytest.raises(BadInput) as error:
-        list(align(Pairs(["the cat"], ["le chat"], [1]), Aligner(model)))
+        list(alignments(Pairs(["the cat"], ["le chat"], [1]), Aligner(model)))
     assert error.value.code == code
 
 
@@ -133,7 +135,7 @@ def bart(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_model_of_transformers_is_read_as_it_gives_its_weights_itself(bart: Path) -> None:
     aligner = Aligner(str(bart), Reading(layer=1, head=3, shift=True))
-    found = next(align(Pairs(["the black cat ,"], ["le chat noir"], [1]), aligner, way=Way("none", False, 0.0)))
+    found = next(alignments(Pairs(["the black cat ,"], ["le chat noir"], [1]), aligner, way=Way("none", False, 0.0)))
     model = hf.AutoModelForSeq2SeqLM.from_pretrained(bart, attn_implementation="eager").eval()
     ids = {"input_ids": torch.tensor([[4, 5, 6, 1, 3]]), "decoder_input_ids": torch.tensor([[3, 8, 9, 10]])}
     with torch.no_grad():
@@ -148,7 +150,7 @@ def test_a_model_of_transformers_is_read_as_it_gives_its_weights_itself(bart: Pa
 
 
 def test_the_picture_has_both_alignments_with_signs_and_weights() -> None:
-    found = next(align(Pairs(["the black cat"], ["le chat noir"], [1]), Aligner("en-fr")))
+    found = next(alignments(Pairs(["the black cat"], ["le chat noir"], [1]), Aligner("en-fr")))
     assert set(found.links) == {(0, 0), (2, 1), (1, 2)}
     marked = Gold(frozenset({(0, 0), (2, 1)}), frozenset({(0, 0), (2, 1), (1, 1)}))
     drawn = picture(found, marked)
@@ -156,3 +158,14 @@ def test_the_picture_has_both_alignments_with_signs_and_weights() -> None:
     assert kinds == {(0, 0): "both", (2, 1): "both", (1, 1): "gold", (1, 2): "model"}
     assert all(weight == found.weights[target, source] for source, target, weight in drawn.links)
     assert picture(found).kinds == ()
+
+
+def test_the_python_face_says_what_the_command_says() -> None:
+    pairs = [("the black cat", "le chat noir"), ("", "rien"), ("she sleeps", "elle dort")]
+    found = regard.align("en-fr", pairs)
+    assert [str(each) for each in found] == ["0-0 1-2 2-1", "", "0-0 1-1"]
+    assert [each.passed for each in found] == ["", "empty", ""]
+    whole = regard.align("en-fr-transformer", pairs[:1], layer=2, head=0, way=Way("none", False, 0.0))[0]
+    by_hand = Aligner("en-fr-transformer", Reading(2, 0, shift=False))
+    (expected,) = alignments(Pairs(*[[side] for side in pairs[0]], [1]), by_hand, way=Way("none", False, 0.0))
+    assert (whole.links, str(whole)) == (expected.links, pharaoh(expected.links))

@@ -9,7 +9,7 @@ import transformers as hf
 from test_recording import WORDS, made, tokenizer  # noqa: F401
 
 import regard
-from regard.tasks.heads import find
+from regard.tasks.heads import heads
 from regard.tasks.readings import Scope, read
 
 LINE = "the black cat ate the black cat"
@@ -29,7 +29,7 @@ def neox(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_an_encoder_has_roles_and_readings_without_effects(made: Path) -> None:  # noqa: F811
-    found = find(str(made), LINE)
+    found = heads(str(made), LINE)
     assert len(found.heads) == 10
     assert found.effects == (None,) * 10
     assert all(head.roles["next"] is not None for head in found.heads)
@@ -41,7 +41,7 @@ def test_an_encoder_has_roles_and_readings_without_effects(made: Path) -> None: 
 
 
 def test_a_decoder_of_transformers_has_every_reading(neox: Path) -> None:
-    found = find(str(neox), LINE, by="effect")
+    found = heads(str(neox), LINE, by="effect")
     sizes = [abs(each or 0.0) for each in found.effects]
     assert len(sizes) == 15
     assert sizes == sorted(sizes, reverse=True)

@@ -13,7 +13,7 @@ from regard.core.errors import BadInput
 from regard.inspection.standing import roles, standing_out
 from regard.inspection.trace import READ, Check, Sequence, Trace
 from regard.inspection.wording import worded
-from regard.tasks.heads import find
+from regard.tasks.heads import heads
 from regard.tasks.look import Asked, look, looked, queries_of
 from regard.tasks.looked import Looked
 from regard.tasks.looking import stamp
@@ -98,7 +98,7 @@ def test_a_trace_says_itself_which_model_it_is_of(tmp_path: Path) -> None:
 def test_the_first_is_the_first_that_heads_names() -> None:
     """Of a trace with queries and keys; sentences are those of `regard heads`, of statistics alone they are fewer."""
     text = "Once upon a time there was a dog. The dog saw a cat."
-    named = find("tiny-gpt", text, effect=False).heads[0]
+    named = heads("tiny-gpt", text, effect=False).heads[0]
     found = look(text, Asked(), model="tiny-gpt")
     assert isinstance(found, Looked)
     site, head = found.heads.places[found.first]

@@ -66,7 +66,7 @@ def align(
     if pair > len(read) and picture:
         raise BadInput("align_pair", came=pair, count=len(read))
     marked = _gold(gold, read, reverse)
-    aligners = _aligners(model, reverse_model, chosen_by_hand, end)
+    aligners = task.aligners(model, reverse_model, layer, head, shift, end)  # type: ignore[arg-type]
     if choose is not None:
         told = _pairs(choose_pairs, columns, encoding) if choose_pairs else read
         _choose(aligners, told, _gold(choose, told, reverse) or [], way)
@@ -104,21 +104,6 @@ def _gold(path: str | None, pairs: "Pairs", reverse: bool) -> "list[Gold] | None
     return None if path is None else read_gold(path, sizes(pairs), reverse=reverse)
 
 
-def _aligners(model: str, reverse_model: str | None, by_hand: dict[str, Any], end: str) -> "list[Aligner]":
-    """The model, and the one for the other direction where there is one; what is chosen by hand is the first's."""
-    from dataclasses import replace
-
-    from regard.inspection.alignment import Reading
-    from regard.tasks.align import Aligner
-
-    layer, head, shift = by_hand.values()
-    chosen = None if (layer, head, shift) == (None,) * 3 else Reading(layer, head, bool(shift))
-    found = [Aligner(model, chosen), *([Aligner(reverse_model)] if reverse_model else [])]
-    for each in found:
-        each.reading = replace(each.reading, end=end)  # type: ignore[arg-type]
-    return found
-
-
 def _choose(aligners: "list[Aligner]", pairs: "Pairs", gold: "list[Gold]", way: "Way") -> None:
     """Give each model the reading that is best on gold, and say which it is."""
     from regard.tasks.align import choose, turned
@@ -147,12 +132,13 @@ def _printed(aligners: "list[Aligner]", pairs: "Pairs", way: "Way", form: str, k
     """Print each alignment as it is found; all of them, the weights of one alone."""
     from dataclasses import replace
 
-    from regard.tasks.align import align
+    from regard.tasks.align import alignments
     from regard.text.words import pharaoh
 
     found = []
     with counting(len(pairs), say("cli.aligning", model=aligners[0].name)) as done:
-        for at, each in enumerate(align(pairs, aligners[0], reverse=aligners[1] if aligners[1:] else None, way=way)):
+        reverse = aligners[1] if aligners[1:] else None
+        for at, each in enumerate(alignments(pairs, aligners[0], reverse=reverse, way=way)):
             line = pharaoh(each.links)
             told = {"source": each.source, "target": each.target, "alignment": line}
             print(json.dumps(told, ensure_ascii=False) if form == "json" else line)

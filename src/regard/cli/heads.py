@@ -63,7 +63,7 @@ def heads(
 
         found = read(model, "\n".join(texts), Scope(part, layer, head), query=query, target=target)
     else:
-        found = task.find(model, list(texts), target=target, by=by, effect=effect)
+        found = task.heads(model, list(texts), target=target, by=by, effect=effect)
     if into_json or form == "json":
         put(json.dumps(found.json(), ensure_ascii=False, allow_nan=False), output if into_json else None)
         return

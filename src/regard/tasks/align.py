@@ -1,8 +1,8 @@
 """Word alignments of given pairs, read from what a translator attends to when it writes the target; and their score."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from regard.tasks.generation import Generator
 from regard.tasks.recording import opened, record
 from regard.text.alignments import Gold, Score, Symmetry, balanced, both_ways, score, symmetrised
 from regard.text.pairs import Pairs
-from regard.text.words import Link
+from regard.text.words import Link, pharaoh
 from regard.views.agreement import agreement
 from regard.views.picture import Picture, Text
 
@@ -63,19 +63,23 @@ class Alignment:
     weights: np.ndarray | None = field(default=None, repr=False, compare=False)
     passed: str = ""
 
+    def __str__(self) -> str:
+        """Its links in Pharaoh's format."""
+        return pharaoh(self.links)
+
 
 class Aligner:
     """A translator whose attention is read as word alignments. Final.
 
     Args:
-        model: a name, as `regard.record` takes it; ours or a translator of `transformers`.
+        model: as `regard.record` takes it; ours or a translator of `transformers`.
         reading: which weights are read; None: what is known to be best for this model, else the plainest.
 
     Raises:
         BadInput: `not_a_translator`; what `regard.record` raises of a model.
     """
 
-    def __init__(self, model: str, reading: Reading | None = None) -> None:
+    def __init__(self, model: Any, reading: Reading | None = None) -> None:
         self.model = opened(model)
         self.name: str = self.model.name
         if isinstance(self.model, Generator) or not getattr(self.model, "two_sided", True):
@@ -97,6 +101,55 @@ class Aligner:
 
 
 def align(
+    model: Any,
+    pairs: Sequence[tuple[str, str]],
+    *,
+    reverse_model: Any = None,
+    layer: int | None = None,
+    head: int | None = None,
+    shift: bool | None = None,
+    end: Literal["ignored", "kept"] = "ignored",
+    way: Way | None = None,
+) -> list[Alignment]:
+    """Word alignments of sentences and their translations, as `regard align` reads them.
+
+    Args:
+        model: a translator, as `regard.record` takes it.
+        pairs: of each the source and the target.
+        reverse_model: a translator the other way, for the second direction; None: both are read from one.
+        layer, head, shift: whose weights, and of which query; None for all three: what was chosen for a bundled model,
+            else the mean over the last layer's heads.
+        end: weight on the end of the sentence is `ignored`, or `kept`: a word that looks there most has no link.
+        way: how links are made of weights; None: `Way()`.
+
+    Raises:
+        BadInput: `not_a_translator`, `no_attention`, a layer or head that is not there.
+
+    >>> [str(each) for each in align("en-fr", [("the black cat", "le chat noir")])]
+    ['0-0 1-2 2-1']
+    """
+    one, *other = aligners(model, reverse_model, layer, head, shift, end)
+    read = Pairs([source for source, _ in pairs], [target for _, target in pairs], range(1, len(pairs) + 1))
+    return list(alignments(read, one, reverse=other[0] if other else None, way=way))
+
+
+def aligners(
+    model: Any,
+    reverse_model: Any = None,
+    layer: int | None = None,
+    head: int | None = None,
+    shift: bool | None = None,
+    end: Literal["ignored", "kept"] = "ignored",
+) -> list[Aligner]:
+    """The model, and the one for the other direction where there is one; what is chosen by hand is the first's."""
+    chosen = None if (layer, head, shift) == (None,) * 3 else Reading(layer, head, bool(shift))
+    found = [Aligner(model, chosen), *([] if reverse_model is None else [Aligner(reverse_model)])]
+    for each in found:
+        each.reading = replace(each.reading, end=end)
+    return found
+
+
+def alignments(
     pairs: Pairs, aligner: Aligner, *, reverse: Aligner | None = None, way: Way | None = None
 ) -> Iterator[Alignment]:
     """The alignment of each pair, as they are read.

@@ -66,7 +66,7 @@ class Found:
         return roles(rows, most, len(self.traces), stamp(self.check, lang), lang)
 
 
-def find(
+def heads(
     model: Any, texts: str | Sequence[str], *, target: str | None = None, by: str = "role", effect: bool = True
 ) -> Found:
     """What each head of a model does on some texts; see `inspection.heads` for what a role is.
@@ -80,7 +80,7 @@ def find(
     Raises:
         BadInput: no text, one that is empty or too long, a model without attention.
 
-    >>> found = find("tiny-gpt", "Once upon a time", effect=False)
+    >>> found = heads("tiny-gpt", "Once upon a time", effect=False)
     >>> found.heads[0].role
     'previous'
     """

@@ -103,7 +103,7 @@ def _theirs_elsewhere(of: Any, subject: Any, text: str, more: Sequence[int]) -> 
         return replace(subject, reading=read, sequences={**subject.sequences, **source})
     read = reading.of_texts(of, [text])
     read = reading.longer(of, read, more) if more else read
-    sequences = record(of, read, keep=())[0].sequences
+    sequences = record(of, read, keep="query")[0].sequences
     count = len(next(iter(sequences.values())).ids)
     return replace(subject, reading=read, sequences=sequences, asked=range(count - 1 - len(more), count))
 
@@ -168,7 +168,7 @@ def _theirs(of: Any, text: str, target: str | None, vector: Named) -> tuple[Subj
     targets = [target] if target is not None and of.two_sided else None
     read = reading.of_texts(of, [text], targets)
     whole = read if not given[:-1] else reading.longer(of, read, given[:-1])
-    trace = record(of, whole, keep=())[0]
+    trace = record(of, whole, keep="query")[0]
     count = len(next(trace.sequences[name].ids for name in (TARGET, READ, SOURCE) if name in trace.sequences))
     asked = range(count) if of.two_sided else range(count - 1 - len(given[:-1]), count)
     subject = Theirs(of, whole, asked, trace.sites, trace.sequences)
