@@ -60,6 +60,8 @@ def test_how_a_word_is_found() -> None:
         resolved(HAND, "quen")
     with pytest.raises(BadInput, match=r"king - man"):
         resolved(HAND, "king-man")
+    with pytest.raises(BadInput, match=r"nor is any written like it"):
+        resolved(HAND, "☃")
     with pytest.raises(BadInput, match=r"zero"):
         resolved(HAND, "nothing")
     capital = Vectors(["Paris", "paris"], np.eye(2))
@@ -75,6 +77,7 @@ def test_nothing_left(text: str) -> None:
 def test_spellings_of_many_words() -> None:
     words = [f"word{at}" for at in range(50_000)] + ["neighbour"]
     assert spellings(words, "nieghbour")[0] == "neighbour"
+    assert spellings(["skin", "sign", "king"], "kign")[0] == "king"
     assert spellings([], "x") == []
 
 

@@ -143,6 +143,10 @@ def test_a_model_with_another_kind_of_tokenizer(tmp_path: Path) -> None:
     assert words.vector("cats") == pytest.approx(rows[[5, 6]].mean(axis=0))
 
 
+def test_nothing_is_lowered_where_nothing_has_a_case() -> None:
+    assert regard.words("tang").nearest("月", top=1).json()["lower_cased"] is False
+
+
 def test_what_is_asked_of_a_file(tmp_path: Path) -> None:
     path = tmp_path / "made.txt"
     path.write_text("4 2\nman 1 0\nwoman 0 1\nking 2 1\nqueen 1 2\n")

@@ -99,50 +99,54 @@ def best(
     >>> best(vectors, np.array([[0, 1, 2]]), "add", True)
     array([3])
     """
-    used, columns = np.unique(asked, return_inverse=True)
-    columns = columns.reshape(asked.shape)
-    words = vectors.take(used)
-    if unit or method == "mul":
-        words = words / vectors.lengths[used, None]
-    step = max(256, min(_ROWS, _TABLE // len(used)))
-    top = np.full(len(asked), -np.inf, dtype=np.float32)
-    found = np.full(len(asked), -1, dtype=np.int64)
+    search = _Search(vectors, asked, method, unit)
+    step = max(256, min(_ROWS, _TABLE // len(search.rows)))
     for here, block in vectors.blocks():
         for start in range(here.start, here.stop, step):
-            rows = slice(start, min(start + step, here.stop))
-            part = block[rows.start - here.start : rows.stop - here.start]
-            with np.errstate(invalid="ignore"):
-                cosines = words @ (part / vectors.lengths[rows, None]).T
-            _better(cosines, rows, asked, columns, method, top, found)
+            some = slice(start, min(start + step, here.stop))
+            search.look(block[some.start - here.start : some.stop - here.start], some)
         tell(here.stop)
-    return found
+    return search.found
 
 
-def _better(
-    cosines: np.ndarray,
-    rows: slice,
-    asked: np.ndarray,
-    columns: np.ndarray,
-    method: str,
-    top: np.ndarray,
-    found: np.ndarray,
-) -> None:
-    """Where one of these words answers a question better than those before, it takes their place."""
-    if method == "mul":
-        cosines = (cosines + 1) / 2
-    step = max(1, _CELLS // cosines.shape[1])
-    for start in range(0, len(asked), step):
-        some = slice(start, start + step)
-        scores = _scores(cosines, columns[some], method)
-        inside = (asked[some] >= rows.start) & (asked[some] < rows.stop)
-        where, which = np.nonzero(inside)
-        scores[where, asked[some][where, which] - rows.start] = -np.inf
-        np.nan_to_num(scores, copy=False, nan=-np.inf, neginf=-np.inf)
+class _Search:
+    """Questions, and the best answer to each so far."""
+
+    def __init__(self, vectors: Vectors, asked: np.ndarray, method: str, unit: bool) -> None:
+        self.lengths, self.asked, self.method = vectors.lengths, asked, method
+        used, columns = np.unique(asked, return_inverse=True)
+        self.columns = columns.reshape(asked.shape)
+        self.rows = vectors.take(used)
+        if unit or method == "mul":
+            self.rows = self.rows / vectors.lengths[used, None]
+        self.summed = method == "add" and len(asked) < len(used)
+        if self.summed:  # b − a + c of each question takes fewer products than all of their words
+            start, end, other = (self.rows[self.columns[:, at]] for at in range(3))
+            self.rows = end - start + other
+        self.top = np.full(len(asked), -np.inf, dtype=np.float32)
+        self.found = np.full(len(asked), -1, dtype=np.int64)
+
+    def look(self, block: np.ndarray, here: slice) -> None:
+        """Where one of these words answers a question better than those before, it takes their place."""
+        cosines = self.rows @ (block / self.lengths[here, None]).T
+        if self.method == "mul":
+            cosines = (cosines + 1) / 2
+        nowhere = np.flatnonzero(np.isnan(self.lengths[here]))
+        step = max(1, _CELLS // cosines.shape[1])
+        for start in range(0, len(self.asked), step):
+            self._better(cosines, nowhere, here, slice(start, start + step))
+
+    def _better(self, cosines: np.ndarray, nowhere: np.ndarray, here: slice, some: slice) -> None:
+        scores = cosines[some] if self.summed else _scores(cosines, self.columns[some], self.method)
+        asked = self.asked[some]
+        where, which = np.nonzero((asked >= here.start) & (asked < here.stop))
+        scores[where, asked[where, which] - here.start] = -np.inf
+        scores[:, nowhere] = -np.inf
         at = scores.argmax(axis=1)
-        here = scores[np.arange(len(at)), at]
-        won = here > top[some]
-        top[some][won] = here[won]
-        found[some][won] = at[won] + rows.start
+        best_here = scores[np.arange(len(at)), at]
+        won = best_here > self.top[some]
+        self.top[some][won] = best_here[won]
+        self.found[some][won] = at[won] + here.start
 
 
 def _scores(cosines: np.ndarray, columns: np.ndarray, method: str) -> np.ndarray:

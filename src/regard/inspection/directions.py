@@ -98,8 +98,9 @@ def _unknown(vectors: Vectors, word: str, asked: str) -> BadInput:
     parts = re.split(r"([-+*−])", asked)
     if len(parts) > 1 and all(part in vectors.index for part in parts[::2]):
         return BadInput("word_signs", word=word, meant=" ".join(parts), name=vectors.name)
-    known = ", ".join(spellings(vectors.words, asked))
-    return BadInput("word_unknown", word=word, nearest=known, name=vectors.name, count=len(vectors))
+    facts = {"word": word, "name": vectors.name, "count": len(vectors)}
+    known = [each for each in spellings(vectors.words, asked) if set(each.casefold()) & set(asked.casefold())]
+    return BadInput("word_unknown", **facts, nearest=" / ".join(known)) if known else BadInput("word_alone", **facts)
 
 
 def _vector(stored: np.ndarray, unit: bool, word: str) -> np.ndarray:
@@ -116,14 +117,21 @@ def spellings(words: Sequence[str], asked: str, count: int = 3) -> list[str]:
     >>> spellings(["king", "ring", "queen", "kingdom"], "kign", 2)
     ['king', 'ring']
     """
-    pairs = {("", asked[:1]), *pairwise(asked)}
+    pairs = _pairs(asked)
     close = [word for word in words if abs(len(word) - len(asked)) <= 2] or list(words[:_MANY])
-    alike = nlargest(_ALIKE, close, key=lambda word: len(pairs & {("", word[:1]), *pairwise(word)}))
-    found: list[str] = []
+    alike = nlargest(_ALIKE, close, key=lambda word: len(pairs & _pairs(word)))
+    found = [word for word in alike if sorted(word) == sorted(asked)][:1]  # letters that changed places
+    alike = [word for word in alike if word not in found]
     while alike and len(found) < count:
         found.append(nearest(asked, alike))
         alike.remove(found[-1])
     return found
+
+
+def _pairs(word: str) -> set[tuple[str, str]]:
+    """The letters of a word, two by two, and the first by itself."""
+    plain = word.casefold()
+    return {("", plain[:1]), *pairwise(plain)}
 
 
 def point(vectors: Vectors, text: str, *, lower: bool | None = None, unit: bool = True) -> Point:

@@ -54,7 +54,7 @@ def direction(
 
     >>> vectors = Vectors(["a", "b", "c", "d"], np.array([[1.0, 0], [0, 1.0], [1.0, 0.5], [0.5, 1.0]]))
     >>> found = direction(vectors, [("a", "b"), ("c", "d")])
-    >>> found.vector.round(4), found.pairs[0].cosine
+    >>> found.vector.round(4), round(found.pairs[0].cosine, 4)
     (array([-0.7071,  0.7071]), 1.0)
     """
     if not pairs:

@@ -54,8 +54,9 @@ class Vectors:
 
     @cached_property
     def small(self) -> bool:
-        """Whether no word has a capital: then questions are asked in small letters."""
-        return all(word == word.lower() for word in self.words)
+        """Whether words are in small letters, without a capital anywhere: then questions are asked so, too."""
+        cased = [word for word in self.words if word != word.upper() or word != word.lower()]
+        return bool(cased) and all(word == word.lower() for word in cased)
 
     def take(self, numbers: Sequence[int] | np.ndarray) -> np.ndarray:
         """The vectors of these words, (n, width), in float32."""

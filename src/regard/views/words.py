@@ -103,8 +103,8 @@ def about(
     told.append(say("words.unit" if unit else "words.raw", lang))
     told += [say("words.lowered", lang)] if lowered else []
     for word, pieces in joined.items():
-        told.append(say("words.joined", lang, word=shortened(word), pieces=_listed(pieces, lang), count=len(pieces)))
-    told += [say("words.twice", lang, count=twice, first=shortened(first))] if twice else []
+        told.append(say("words.joined", lang, word=_listed([word], lang), pieces=_listed(pieces, lang), count=len(pieces)))
+    told += [say("words.twice", lang, count=twice, first=_listed([first], lang))] if twice else []
     return say("views.between_sentences", lang).join(told)
 
 
