@@ -9,6 +9,7 @@ import transformers as hf
 from test_recording import WORDS, made, tokenizer  # noqa: F401
 
 import regard
+from regard.core.errors import BadInput
 from regard.tasks.heads import heads
 from regard.tasks.readings import Scope, read
 
@@ -49,3 +50,30 @@ def test_a_decoder_of_transformers_has_every_reading(neox: Path) -> None:
     told = read(str(neox), LINE)
     assert all(each is not None and len(each) == len(told.keys) for each in told.readings.values())
     assert sum(told.readings["rollout"] or []) == pytest.approx(1, abs=1e-5)
+
+
+def test_an_encoders_vector_is_weighed_where_it_is_named(made: Path) -> None:  # noqa: F811
+    with pytest.raises(BadInput) as caught:
+        regard.evidence(str(made), LINE)
+    assert caught.value.code == "foreign_mute"
+    told = regard.evidence(str(made), LINE, vector="ate", most=5)
+    assert told.target == (" ate",)
+    assert all(each.cosine is not None and each.cosine <= 1 for each in told.found.effects)
+    same, other = (
+        max(
+            abs(each.change)
+            for each in regard.evidence(str(made), LINE, vector="mean", kind="heads", patch=text).found.effects
+        )
+        for text in (LINE, "the black mouse ate a black cat")
+    )
+    assert same <= 1e-12  # weights as they come hand on little
+    assert other > 1e-10
+
+
+def test_patching_a_decoder_of_transformers(neox: Path) -> None:
+    same = regard.evidence(str(neox), LINE, target=" cat", kind="layers", patch=LINE)
+    assert all(abs(each.change) <= 1e-6 for each in same.found.effects)
+    assert same.patch is not None
+    assert same.patch.log_prob == pytest.approx(same.found.log_prob)
+    other = regard.knockout(str(neox), LINE, layer=1, head=2, query=3, patch=LINE.replace("black", "cat"))
+    assert other.found.effects[0].change != 0

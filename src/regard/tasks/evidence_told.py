@@ -1,5 +1,6 @@
 """Effects on what a model says of one text, as every face shows them: data, a table, sentences."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -82,8 +83,10 @@ class Told:
         key = first.key if isinstance(first, Edge) else None
         if self.kind == "words" and isinstance(key, int):
             return {"word": keys.word_list()[keys.words[key]], "word_index": keys.words[key]}
-        alone = len({each.address for each in effect.knockout}) == 1
-        found: dict[str, Any] = {"address": first.address if alone else None, "head": first.head}
+        places = {each.address for each in effect.knockout}
+        parts = {_site(address).part for address in places}
+        found: dict[str, Any] = {"address": first.address if len(places) == 1 else None, "head": first.head}
+        found |= {"part": parts.pop()} if len(places) > 1 == len(parts) else {}
         for name, side, asked in (("query", queries, first.query), ("key", keys, key)):
             found[name] = list(asked) if isinstance(asked, range) else asked
             found |= {} if asked is None else {f"{name}_token": "".join(shown(side)[at(asked)])}
@@ -99,7 +102,7 @@ class Told:
     def _line(self, effect: Effect) -> Line:
         place = self.place(effect)
         return Line(
-            *_where(place),
+            *_where(place, self.subject.sites),
             query=place.get("query_token", ""),
             key=place.get("word", place.get("key_token", "")),
             weight=float("nan") if effect.weight is None else effect.weight,
@@ -111,13 +114,18 @@ class Told:
         )
 
 
-def _where(place: dict[str, Any]) -> tuple[str, str, str]:
+def _where(place: dict[str, Any], sites: Sequence[Site]) -> tuple[str, str, str]:
     """Part, layer and head, as far as they were cut alone."""
     head = "" if place.get("head") is None else str(place["head"])
     if place.get("address") is None:
-        return "", "", head
-    site = Site(place["address"], "", "", 0)
+        several = len({site.part for site in sites}) > 1
+        return place.get("part", "") if several else "", "", head
+    site = _site(place["address"])
     return site.part, str(site.layer), head
+
+
+def _site(address: str) -> Site:
+    return Site(address, "", "", 0)
 
 
 def _number(value: float) -> float | None:

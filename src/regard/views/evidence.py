@@ -11,6 +11,9 @@ from regard.views.signs import number, shortened, visible
 NAMED = 24
 """Tokens of a target that a title names, at most."""
 
+MARKS = {"heavy_idle": "○", "light_strong": "●"}
+"""Of edges whose weight says something else than their effect."""
+
 
 @dataclass(frozen=True)
 class Line:
@@ -66,10 +69,10 @@ def evidence(
     columns += ["weight_column"] * any(not math.isnan(line.weight) for line in lines)
     effect = ("cosine",) if log_prob is None else ("change", "kl", "rank")
     head = [say(f"evidence.{name}", lang) for name in (*columns, *(f"{name}_column" for name in effect))]
-    rows = [[*_named(line, columns), *_effect(line, effect), _flag(line, lang)] for line in lines]
+    rows = [[*_named(line, columns), *_effect(line, effect), MARKS.get(line.flag or "", "")] for line in lines]
     table = Table(head=(*head, ""), rows=tuple(map(tuple, rows)), digits=3 if log_prob is not None else 4)
     sentences = [_first(lines[0], how, lang)] if lines else [say("evidence.nothing", lang)]
-    sentences.append(say(f"evidence.how_{how}", lang))
+    sentences += [*_marks(lines, lang), say(f"evidence.how_{how}", lang)]
     sentences += [] if patch is None else _patched(patch, lang)
     if not math.isnan(agreement):
         sentences.append(say("evidence.agreement", lang, agreement=number(agreement, 2), count=len(lines)))
@@ -111,8 +114,10 @@ def _effect(line: Line, names: Sequence[str]) -> list[str | int | float]:
     return [math.nan if (found := getattr(line, name)) is None else found for name in names]
 
 
-def _flag(line: Line, lang: str | None) -> str:
-    return "" if line.flag is None else say(f"evidence.{line.flag}", lang)
+def _marks(lines: Sequence[Line], lang: str | None) -> list[str]:
+    """What the marks in the table mean, of those that stand there."""
+    flags = {line.flag for line in lines}
+    return [say(f"evidence.{flag}", lang, mark=mark) for flag, mark in MARKS.items() if flag in flags]
 
 
 def _first(line: Line, how: str, lang: str | None) -> str:
@@ -144,5 +149,5 @@ def _place(line: Line, lang: str | None) -> str:
         name = "layer" if line.layer else "head"
         where = say(f"evidence.{name}", lang, layer=line.layer, head=line.head)
     else:
-        return say("evidence.everywhere", lang)
+        where = say("evidence.everywhere", lang)
     return " ".join(filter(None, (line.part, where)))
