@@ -13,6 +13,7 @@ import transformers as hf
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
 import regard
+from foreign import BLIND, DECODERS, ENCODERS, HIDDEN, TRANSLATORS, VOCAB
 from regard.core.errors import BadInput
 from regard.inspection.knockout import Edge
 from regard.inspection.meaning import cosines
@@ -256,6 +257,35 @@ def test_sentences_together_are_what_they_are_alone(tmp_path: Path) -> None:
         side = alone.side(text)
         (place,) = tokens_of(side, together.occurrences[at].span)
         np.testing.assert_allclose(together.vectors[:, at], alone.stages([side.ids]).layers[:, 0, place], atol=1e-5)
+
+
+def any_words() -> Any:
+    """A tokenizer for the models of `foreign`: *w7 w9* are the ids 7 and 9."""
+    engine = Tokenizer(models.WordLevel({f"w{at}": at for at in range(VOCAB)}, unk_token="w0"))
+    engine.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    return hf.PreTrainedTokenizerFast(tokenizer_object=engine, unk_token="w0")
+
+
+@pytest.mark.parametrize("family", [*ENCODERS, *DECODERS, *TRANSLATORS, *HIDDEN, *BLIND])
+def test_every_family(family: str) -> None:
+    """Whether a word sees what comes after it, what it looks at, what hiding that does, as far as it lets us."""
+    model = {**ENCODERS, **DECODERS, **TRANSLATORS, **HIDDEN, **BLIND}[family]()
+    texts = ["w5 w9 w17 w12", "w9 w5 w23", "w31 w9 w7 w8"]
+    told = senses("w9", texts, labels=["x", "y", "x"], model=model, tokenizer=any_words())
+    assert told.ahead == (family in {**ENCODERS, **TRANSLATORS, "DeBERTa": 0, "XLNet": 0})
+    assert told.layers[-1].auc is not None
+    if family in BLIND:
+        assert told.parting is None
+        return
+    assert told.parting is not None
+    looks = {look.word: look for look in told.parting.looks[0]}
+    assert set(looks) == {"w5", "w17", "w12"}
+    assert (looks["w12"].weight > 0) == told.ahead
+    if family in HIDDEN:
+        assert {look.effect for look in looks.values()} == {told.parting.without} == {None}
+    elif told.parting.layer > 0:
+        assert looks["w5"].effect is not None
+        assert abs(looks["w5"].effect) > 1e-5
 
 
 def test_minilm_tells_the_senses_of_can_apart() -> None:

@@ -2,17 +2,21 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from regard.core.protocols import Site
 from regard.inspection.knockout import Edge, Knockout
 from regard.inspection.senses import Pairs, alike, layer_of
-from regard.inspection.trace import READ, SOURCE, Trace
+from regard.inspection.trace import READ, SOURCE, Check, Trace
 from regard.inspection.trace import Sequence as Side
 from regard.inspection.vectors import Reader, at_once
 from regard.inspection.way import Look, Parting
 from regard.text.occurrences import Occurrence, parts
+
+CUTTABLE = ("rows", "full")
+"""Checks of models whose attention was seen as it ran; what is only said afterwards cannot be cut."""
 
 
 @dataclass(frozen=True)
@@ -51,33 +55,21 @@ def parting(
         layer: after which senses part, from 1.
         done: told how many more occurrences are finished.
     """
-    looks, rest, checks, hidden = [], [], [], vectors.copy()
-    base = layer_of(layer, alike(vectors, of), of.same).apart
+    seen: list[_Seen] = []
     for at, (occurrence, side) in enumerate(zip(occurrences, sides, strict=True)):
         trace = reader.trace(side)
         sites = [site for site in reads(trace) if site.layer < layer]
         if not sites or sites[-1].layer != layer - 1:
             return None
-        own = tokens_of(side, occurrence.span)
-        words = list(_beside(side, occurrence.span))
-        weights = _weights(trace, sites[-1], joined.places(own))
-        came = _hidden(reader, side, sites, own, [tokens for _, tokens in words], layer, joined)
-        found = [
-            Look(
-                side.text[slice(*span)], span, float(weights[tokens].sum()), _apart(vectors, of, layer, at, each) - base
-            )
-            for (span, tokens), each in zip(words, came, strict=True)
-        ]
-        order = sorted(range(len(found)), key=lambda number: -found[number].weight)
-        looks.append(tuple(found[number] for number in order))
-        rest.append(1.0 - sum(each.weight for each in found))
-        checks.append(trace.check)
-        if order and found[order[0]].weight > 0:
-            hidden[at] = came[order[0]]
+        one = _One(reader, side, sites, tokens_of(side, occurrence.span), layer, joined)
+        seen.append(one.seen(trace, occurrence.span, partial(_effect, vectors, of, layer, at)))
         if done:
             done(1)
-    without = layer_of(layer, alike(hidden, of), of.same)
-    return Parting(layer, tuple(looks), tuple(rest), without, max(checks, key=lambda check: check.deviation))
+    hidden = np.stack([old if each.hidden is None else each.hidden for each, old in zip(seen, vectors, strict=True)])
+    cuttable = any(look.effect is not None for each in seen for look in each.looks)
+    without = layer_of(layer, alike(hidden, of), of.same) if cuttable else None
+    check = max((each.check for each in seen), key=lambda check: check.deviation)
+    return Parting(layer, tuple(each.looks for each in seen), tuple(each.rest for each in seen), without, check)
 
 
 def reads(trace: Trace) -> tuple[Site, ...]:
@@ -102,29 +94,57 @@ def _weights(trace: Trace, site: Site, queries: Sequence[int]) -> np.ndarray:
     return np.asarray(np.mean([each[list(queries)] for each in heads], axis=(0, 1)), dtype=np.float64)
 
 
-def _hidden(
-    reader: Reader,
-    side: Side,
-    sites: Sequence[Site],
-    queries: Sequence[int],
-    words: Sequence[Sequence[int]],
-    layer: int,
-    joined: Joined,
-) -> np.ndarray:
-    """The vector of a word after a layer, with each of these other words hidden from it in all layers: (words, d)."""
-    cuts: list[Knockout] = [
-        [Edge(site.address, None, query, key) for site in sites for query in queries for key in keys] for keys in words
-    ]
-    found = []
-    for start in range(0, len(cuts), at_once(len(side.ids))):
-        some = cuts[start : start + at_once(len(side.ids))]
-        stages = reader.stages([side.ids] * len(some), some)
-        found.append(stages.layers[layer][:, joined.places(queries)].mean(1).numpy())
-    return np.concatenate(found) if found else np.zeros((0, 0))
+@dataclass(frozen=True)
+class _Seen:
+    """Of one occurrence what it looked at, the rest of its weight, and its vector without the first of them."""
+
+    looks: tuple[Look, ...]
+    rest: float
+    check: Check
+    hidden: np.ndarray | None
 
 
-def _apart(vectors: np.ndarray, of: Pairs, layer: int, at: int, instead: np.ndarray) -> float:
-    """How far senses are apart with another vector for one occurrence."""
+@dataclass(frozen=True)
+class _One:
+    """One occurrence in its sentence, from which other words can be hidden in all layers up to one."""
+
+    reader: Reader
+    side: Side
+    sites: Sequence[Site]
+    own: Sequence[int]
+    layer: int
+    joined: Joined
+
+    def seen(self, trace: Trace, span: tuple[int, int], effect: Callable[[np.ndarray], float]) -> _Seen:
+        """Where it looked, and the `effect` of its vector without each word."""
+        weights, words = _weights(trace, self.sites[-1], self.joined.places(self.own)), list(_beside(self.side, span))
+        gained = [float(weights[tokens].sum()) for _, tokens in words]
+        came = self.without([tokens for _, tokens in words]) if trace.check.kind in CUTTABLE else None
+        changes = [None] * len(words) if came is None else list(map(effect, came))
+        order = sorted(range(len(words)), key=lambda at: -gained[at])
+        spans = [words[at][0] for at in order]
+        told = zip(spans, [gained[at] for at in order], [changes[at] for at in order], strict=True)
+        looks = tuple(Look(self.side.text[slice(*place)], place, weight, change) for place, weight, change in told)
+        first = came[order[0]] if came is not None and order and looks[0].weight > 0 else None
+        return _Seen(looks, 1.0 - sum(gained), trace.check, first)
+
+    def without(self, words: Sequence[Sequence[int]]) -> np.ndarray:
+        """Its vector after the layer with each of these words hidden from it, by their tokens: (words, d)."""
+        cuts: list[Knockout] = [
+            [Edge(site.address, None, query, key) for site in self.sites for query in self.own for key in keys]
+            for keys in words
+        ]
+        found, most = [], at_once(len(self.side.ids))
+        for start in range(0, len(cuts), most):
+            some = cuts[start : start + most]
+            vectors = self.reader.stages([self.side.ids] * len(some), some).layers[self.layer]
+            found.append(vectors[:, self.joined.places(self.own)].mean(1).numpy())
+        return np.concatenate(found) if found else np.zeros((0, 0))
+
+
+def _effect(vectors: np.ndarray, of: Pairs, layer: int, at: int, instead: np.ndarray) -> float:
+    """How much further apart senses are with another vector for one occurrence."""
     changed = vectors.copy()
     changed[at] = instead
-    return layer_of(layer, alike(changed, of), of.same).apart
+    before, after = (layer_of(layer, alike(each, of), of.same).apart for each in (vectors, changed))
+    return after - before

@@ -26,13 +26,14 @@ class Look:
     Attributes:
         word, span: the word, and the characters of the sentence that it covers.
         weight: of the attention in the layer where senses part: mean over heads, sum over the word's tokens.
-        effect: the change of `apart` in that layer when the occurrence may not look at the word, in no layer.
+        effect: the change of `apart` after that layer when the occurrence may not look at the word in any layer; None
+            of a model whose edges cannot be cut.
     """
 
     word: str
     span: tuple[int, int]
     weight: float
-    effect: float
+    effect: float | None
 
 
 @dataclass(frozen=True)
@@ -43,14 +44,14 @@ class Parting:
         layer: after which their vectors are compared.
         looks: of each occurrence, the words beside it, the largest weight first.
         rest: of each occurrence, the weight on itself and on what is no word: begin, end.
-        without: the layer when no occurrence may look, in any layer, at the word that it looked at most.
+        without: the layer when no occurrence may look, in any layer, at the word that it looked at most; None as above.
         check: that of the trace that is furthest off.
     """
 
     layer: int
     looks: tuple[tuple[Look, ...], ...]
     rest: tuple[float, ...]
-    without: Layer
+    without: Layer | None
     check: Check
 
 
@@ -169,6 +170,6 @@ def _parting(of: Parting) -> dict[str, Any]:
         "layer": of.layer,
         "looks": looks,
         "rest": list(of.rest),
-        "without": _layer(of.without),
+        "without": None if of.without is None else _layer(of.without),
         "check": asdict(of.check),
     }

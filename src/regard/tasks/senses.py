@@ -15,7 +15,7 @@ from regard.inspection.parting import Joined, parting, tokens_of
 from regard.inspection.senses_choice import Chosen, choose
 from regard.inspection.trace import Sequence as Side
 from regard.inspection.vectors import Reader, at_once
-from regard.inspection.way import Way
+from regard.inspection.way import Parting, Way
 from regard.models import catalogue
 from regard.tasks.looking import stamp
 from regard.tasks.reader import reader
@@ -30,6 +30,9 @@ LOOKED = 24
 
 SHOWN = 60
 """So many occurrences have all their cosines shown."""
+
+HIDES = ("foreign_blind", "foreign_bypass")
+"""Why a model does not tell what it looks at; its vectors can be had."""
 
 JOINS = ("mean", "last")
 Done = Callable[[int], None]
@@ -162,23 +165,36 @@ def of_occurrences(
 ) -> Senses:
     """The same, of occurrences that were found already, by a reader that is open."""
     sides = _sides(found, by)
-    ahead = _sees_ahead(by, next(iter(sides.values())))
+    ahead = _sees_ahead(by, sides[0])
     joined = Joined(one_of(join, JOINS, "--join") if join else JOINS[0] if ahead else JOINS[1])
-    tokens = [tokens_of(sides[each.sentence], each.span) for each in found]
-    alone, vectors = _vectors(found, sides, tokens, by, joined, done)
-    kinds = [{sides[each.sentence].kinds[at] for at in own} for each, own in zip(found, tokens, strict=True)]
-    unknown = sum("unknown" in each for each in kinds)
+    tokens = [tokens_of(side, each.span) for each, side in zip(found, sides, strict=True)]
+    alone, vectors = _vectors(sides, [joined.places(own) for own in tokens], by, done)
+    unknown = sum(_unknown(side, own) for side, own in zip(sides, tokens, strict=True))
     made = Senses(by.name, tuple(found), joined.kind, tuple(map(len, tokens)), alone, vectors, ahead, unknown)
-    if choosing:
-        made = replace(made, chosen=_chosen(made))
+    made = replace(made, chosen=_chosen(made)) if choosing else made
     if looks is False or (looks is None and len(found) > LOOKED):
         return made
+    return replace(made, parting=_parting(made, by, sides, layer, joined, done, asked=looks is True))
+
+
+def _parting(
+    made: Way, by: Reader, sides: Sequence[Side], layer: int | None, joined: Joined, done: Done | None, *, asked: bool
+) -> Parting | None:
+    """What was looked at; None of a model that does not tell, unless it was asked for."""
     at = layer or made.parted
-    if not 1 <= at < len(vectors):
-        raise BadInput("senses_layer", layer=at, last=len(vectors) - 1, name=by.name)
-    read = [sides[each.sentence] for each in found]
-    told = parting(by, found, read, vectors[at], made.pairs, layer=at, joined=joined, done=done)
-    return replace(made, parting=told)
+    if not 1 <= at < len(made.vectors):
+        raise BadInput("senses_layer", layer=at, last=len(made.vectors) - 1, name=by.name)
+    try:
+        return parting(by, made.occurrences, sides, made.vectors[at], made.pairs, layer=at, joined=joined, done=done)
+    except BadInput as error:
+        if asked or error.code not in HIDES:
+            raise
+        return None
+
+
+def _unknown(side: Side, tokens: Sequence[int]) -> bool:
+    """Whether the model does not know one of these tokens."""
+    return any(side.kinds[at] == "unknown" for at in tokens) if side.kinds else False
 
 
 def _chosen(made: Way) -> Chosen:
@@ -188,17 +204,16 @@ def _chosen(made: Way) -> Chosen:
     return found
 
 
-def _sides(found: Sequence[Occurrence], by: Reader) -> dict[str, Side]:
-    """Each sentence once, as the model reads it."""
-    sides = {each.sentence: by.side(each.sentence) for each in found}
-    for sentence, side in sides.items():
-        if by.longest is not None and len(side.ids) > by.longest:
-            facts = {"tokens": len(side.ids), "longest": by.longest, "name": by.name}
-            raise BadInput("senses_long", text=sentence[:60], **facts)
+def _sides(found: Sequence[Occurrence], by: Reader) -> list[Side]:
+    """The sentence of each, as the model reads it; each sentence is read once."""
+    sides = {sentence: by.side(sentence) for sentence in dict.fromkeys(each.sentence for each in found)}
     for each in found:
-        if not tokens_of(sides[each.sentence], each.span):
-            raise BadInput("senses_unread", word=each.word, text=each.sentence[:60], name=by.name)
-    return sides
+        side, text = sides[each.sentence], each.sentence[:60]
+        if by.longest is not None and len(side.ids) > by.longest:
+            raise BadInput("senses_long", text=text, tokens=len(side.ids), longest=by.longest, name=by.name)
+        if not tokens_of(side, each.span):
+            raise BadInput("senses_unread", word=each.word, text=text, name=by.name)
+    return [sides[each.sentence] for each in found]
 
 
 def _sees_ahead(by: Reader, side: Side) -> bool:
@@ -211,24 +226,20 @@ def _sees_ahead(by: Reader, side: Side) -> bool:
 
 
 def _vectors(
-    found: Sequence[Occurrence],
-    sides: dict[str, Side],
-    tokens: Sequence[Sequence[int]],
-    by: Reader,
-    joined: Joined,
-    done: Done | None,
+    sides: Sequence[Side], places: Sequence[Sequence[int]], by: Reader, done: Done | None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Words alone, and before attention and after each layer; sentences of one length run together."""
-    order = sorted(range(len(found)), key=lambda at: (len(sides[found[at].sentence].ids), found[at].sentence))
+    order = sorted(range(len(sides)), key=lambda at: (len(sides[at].ids), sides[at].text))
     rows: dict[int, tuple[np.ndarray, np.ndarray]] = {}
-    for group in _groups(order, [len(sides[each.sentence].ids) for each in found]):
-        stages = by.stages([sides[found[at].sentence].ids for at in group])
+    for group in _groups(order, [len(side.ids) for side in sides]):
+        stages = by.stages([sides[at].ids for at in group])
         for row, at in enumerate(group):
-            own = joined.places(tokens[at])
+            own = list(places[at])
             rows[at] = stages.alone[row, own].mean(0).numpy(), stages.layers[:, row, own].mean(1).numpy()
         if done:
             done(len(group))
-    return np.stack([rows[at][0] for at in range(len(found))]), np.stack([rows[at][1] for at in range(len(found))], 1)
+    alone, layers = zip(*(rows[at] for at in range(len(sides))), strict=True)
+    return np.stack(alone), np.stack(layers, axis=1)
 
 
 def _groups(order: Sequence[int], lengths: Sequence[int]) -> list[list[int]]:

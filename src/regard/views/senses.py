@@ -129,7 +129,7 @@ def _looks(way: Way, lang: str | None) -> Table:
     assert parting is not None
     rows: list[tuple[str | int | float, ...]] = []
     for at, (occurrence, looks, rest) in enumerate(zip(way.occurrences, parting.looks, parting.rest, strict=True), 1):
-        change = looks[0].effect if looks and looks[0].weight > 0 else math.nan
+        change = _cell(looks[0].effect) if looks and looks[0].weight > 0 else math.nan
         sentence = shortened(occurrence.sentence, LONGEST)
         rows.append((at, occurrence.label, sentence, _named(looks), rest, change))
     kinds = ("number", "label", "sentence", "looks", "rest", "change")

@@ -77,7 +77,7 @@ def _chosen(way: Way, lang: str | None) -> Iterator[str]:
 def _looked(way: Way, lang: str | None) -> Iterator[str]:
     """What hiding the words does that were looked at most, and whether common words are looked at less."""
     parting = way.parting
-    if parting is None:
+    if parting is None or parting.without is None:
         return
     base, without = way.layers[parting.layer], parting.without
     facts = {"layer": parting.layer, "apart": number(base.apart, 3), "without": number(without.apart, 3)}
@@ -111,4 +111,4 @@ def _mean(looks: list[Look]) -> float:
 
 
 def _change(looks: list[Look]) -> float:
-    return float(np.mean([abs(look.effect) for look in looks]))
+    return float(np.mean([abs(look.effect or 0.0) for look in looks]))
