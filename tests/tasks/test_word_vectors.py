@@ -153,6 +153,9 @@ def test_what_is_asked_of_a_file(tmp_path: Path) -> None:
     words = regard.words(path)
     assert (len(words), "king" in words, "cat" in words) == (4, True, False)
     assert "4 × 2" in repr(words)
+    assert "4 × 2" in repr(words.vectors)
+    assert repr(words.nearest("king", top=1)).startswith("Answers(expression='king', answers=(Near(word='man'")
+    assert words.similarity(["man", "king"])._repr_html_().startswith("<div")
     told = words.nearest("king - man + woman")
     assert [each.word for each in told] == ["queen"]
     assert json.loads(json.dumps(told.json()))["left_out"] == ["king", "man", "woman"]

@@ -5,7 +5,7 @@ component of the same differences; with pairs that agree both are one). A word's
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -33,9 +33,9 @@ class Direction:
         numbers: the words of the pairs: they are no answers.
     """
 
-    vector: np.ndarray
+    vector: np.ndarray = field(repr=False)
     pairs: tuple[Pair, ...]
-    numbers: tuple[int, ...]
+    numbers: tuple[int, ...] = field(repr=False)
 
     def ends(self, vectors: Vectors, count: int) -> tuple[list[Near], list[Near]]:
         """The words that lie furthest along it, and furthest against it, the words of the pairs left out."""

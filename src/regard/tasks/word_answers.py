@@ -1,7 +1,8 @@
 """What words were found to say, as every face shows it: data, and pictures."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from regard.inspection.directions import Near, Point, cosine, plane
 from regard.inspection.pairs import Direction
 from regard.text.vectors import Vectors
 from regard.views import words as views
+from regard.views.notebook import image
 from regard.views.picture import Rows
 from regard.views.words import Spot
 
@@ -50,8 +52,25 @@ class About:
         return views.about(*facts, self.unit, self.lowered, self.joined, twice, first, lang)
 
 
+class Shown(ABC):
+    """What shows itself in a notebook. Abstract."""
+
+    about: About
+
+    @abstractmethod
+    def json(self) -> dict[str, Any]:
+        """What the command prints with `--format json`."""
+
+    @abstractmethod
+    def picture(self, lang: str | None = None, *, drawn: bool = False) -> Rows:
+        """What the command prints, or with `drawn` writes into a file."""
+
+    def _repr_html_(self) -> str:
+        return image(self.picture(drawn=True))
+
+
 @dataclass(frozen=True)
-class Answers:
+class Answers(Shown):
     """The words nearest to a sum, the nearest first; those of the sum are left out.
 
     Attributes:
@@ -59,7 +78,7 @@ class Answers:
         answers: each with `word` and `cosine`.
     """
 
-    about: About
+    about: About = field(repr=False)
     expression: str
     answers: tuple[Near, ...]
 
@@ -88,7 +107,7 @@ class Answers:
 
 
 @dataclass(frozen=True)
-class Similar:
+class Similar(Shown):
     """The cosine between each two of some words or sums.
 
     Attributes:
@@ -96,7 +115,7 @@ class Similar:
         cosines: (n, n), in float64.
     """
 
-    about: About
+    about: About = field(repr=False)
     expressions: tuple[str, ...]
     cosines: np.ndarray
 
@@ -109,12 +128,12 @@ class Similar:
     def picture(self, lang: str | None = None, *, drawn: bool = False) -> Rows:
         """The cosines as a grid; `drawn`: and the plane on which all are spread most."""
         points = [(each, self.about.points[each].vector, "asked") for each in self.expressions]
-        spread = _spread(points) if drawn else None
+        spread = _spread(points) if drawn and len(points) > 2 else None
         return views.similarity(self.expressions, self.cosines, spread, self.about.stamp(lang), lang)
 
 
 @dataclass(frozen=True)
-class Placed:
+class Placed(Shown):
     """Words along a direction.
 
     Attributes:
@@ -123,7 +142,7 @@ class Placed:
         ends: where none was asked for: the words furthest along it, and furthest against it.
     """
 
-    about: About
+    about: About = field(repr=False)
     direction: Direction
     words: tuple[Near, ...]
     ends: tuple[tuple[Near, ...], tuple[Near, ...]]
@@ -154,7 +173,7 @@ class Placed:
 
 
 @dataclass(frozen=True)
-class Scores:
+class Scores(Shown):
     """Analogies answered.
 
     Attributes:
@@ -162,7 +181,7 @@ class Scores:
         sections: what came of each section of the file.
     """
 
-    about: About
+    about: About = field(repr=False)
     method: str
     sections: tuple[Score, ...]
 

@@ -39,6 +39,9 @@ class Vectors:
     doubled: tuple[int, str] = (0, "")
     stored: np.ndarray | None = None
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.name}: {len(self)} × {self.width}>"
+
     def __len__(self) -> int:
         return len(self.words)
 
