@@ -124,3 +124,21 @@ def test_without_a_compiler_or_with_one_that_cannot_torch_does_it(
 
 def test_a_flag_that_is_not_known_is_left_out(kernel: Kernel) -> None:
     assert compiled.built(products.SOURCE, "-fno-such-thing") is not None
+
+
+def test_threads_share_the_outputs_and_change_no_bit(kernel: Kernel) -> None:
+    """Also where there are more of them than blocks."""
+    x, weight, bias = drawn(5, 67, seed=1), drawn(67, 2063, seed=2), drawn(2063, seed=3)
+    numbers = products.whole((weight.T * 40).clamp(-127, 127).to(torch.int8).contiguous(), bias)
+    few, before = weight[:, :17].contiguous(), torch.get_num_threads()
+
+    def made() -> list[torch.Tensor]:
+        return [kernel.turned(x, weight, bias), kernel.whole(x, numbers, bias), kernel.turned(x, few, None)]
+
+    alone = made()
+    try:
+        for threads in (2, 3):
+            torch.set_num_threads(threads)
+            assert all(torch.equal(one, other) for one, other in zip(alone, made(), strict=True))
+    finally:
+        torch.set_num_threads(before)
