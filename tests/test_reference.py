@@ -39,7 +39,8 @@ def _is_module(parts: list[str]) -> bool:
 
 @pytest.mark.parametrize("name", sorted(set(regard.__all__) - {"__version__"}))
 def test_every_public_name_is_described(name: str) -> None:
-    assert any(each == f"regard.{name}" or each.startswith(f"regard.{name}.") for each in DESCRIBED)
+    told = any(each == f"regard.{name}" or each.startswith(f"regard.{name}.") for each in DESCRIBED)
+    assert told, "describe it in docs/reference/python.md"
 
 
 @pytest.mark.parametrize("name", DESCRIBED)
