@@ -1,11 +1,12 @@
 """Traces show themselves: methods that the roof attaches."""
 
+import json
 from html import unescape
 from pathlib import Path
 
 import numpy as np
 import pytest
-from browsing import opened
+from browsing import opened, parsed
 
 import regard
 from attentive import statistics_alone, traced
@@ -14,6 +15,7 @@ from regard.inspection.record import record, teacher_forced
 from regard.inspection.trace import Trace
 from regard.models.transformer import Transformer, TransformerConfig
 from regard.tasks.translation import given_side
+from regard.views import look_page
 from regard.views.picture import Columns, Rows
 from toy import tokenizer, translator
 
@@ -67,6 +69,45 @@ def test_of_heads_the_page_is_the_one_to_look_at(part: str) -> None:
     page = trace("transformer").html(part=part)  # type: ignore[attr-defined]
     assert 'look(document.getElementById("regard")' in page
     assert f'"part": "{part}"' in page
+
+
+def test_a_page_of_a_translator_turns_from_part_to_part(tmp_path: Path) -> None:
+    whole = trace("transformer")
+    with opened(whole.html(), tmp_path) as browser:  # type: ignore[attr-defined]
+        if browser is None:
+            return
+        view, heard = browser
+        chips = view.locator(".parts-of-model button")
+        chips.first.wait_for()
+        assert sorted(chips.all_inner_texts()) == ["cross", "decoder", "encoder"]
+        for part, layer in (("encoder", 1), ("decoder", 0), ("cross", 1)):
+            chips.get_by_text(part).click()
+            view.wait_for_function("document.activeElement.innerText == '" + part + "'")
+            assert view.locator(".parts-of-model [aria-pressed='true']").all_inner_texts() == [part]
+            view.locator(".heads td[role]").nth(3 * layer + 2).click()
+            assert view.evaluate("location.hash").startswith(f"#part={part}&head={layer}.2&query=")
+            rows = view.locator(".one tbody tr").all()
+            shown = [[float(cell) for cell in row.locator("td").all_inner_texts() if cell] for row in rows]
+            wanted = whole.weights(part=part, layer=layer, head=2)
+            np.testing.assert_allclose(shown, wanted, atol=6e-3)
+        view.reload()
+        view.locator(".parts-of-model [aria-pressed='true']").get_by_text("cross").wait_for()
+        assert view.locator(".one h2").inner_text() == "layer 1 head 2"
+        assert [each for each in heard if not each.startswith("file:")] == []
+
+
+def test_a_part_that_does_not_fit_is_named_with_its_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(look_page, "MOST_BYTES", 1)
+    page = trace("transformer").html()  # type: ignore[attr-defined]
+    inside = json.loads(parsed(page).all("script")[0].text)
+    assert inside["others"] == []
+    assert [each["part"] for each in inside["absent"]] == ["encoder", "decoder"]
+    assert inside["absent"][0]["command"].endswith("--part encoder")
+
+
+def test_a_part_that_is_named_stands_alone() -> None:
+    inside = json.loads(parsed(trace("transformer").html(part="encoder")).all("script")[0].text)  # type: ignore[attr-defined]
+    assert "others" not in inside
 
 
 def test_the_picture_of_heads_is_all_of_them_and_one() -> None:

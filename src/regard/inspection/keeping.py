@@ -39,7 +39,7 @@ def steps_of(keep: str | Collection[str], more: Collection[str] = ()) -> frozens
     """
     known = ", ".join(dict.fromkeys([*KEEPS, *STEPS]))
     asked = tuple(keep) if isinstance(keep, Collection) and not isinstance(keep, str) else (keep,)
-    for name in asked or ("",):
+    for name in asked:
         if name not in KEEPS and name not in STEPS and name not in more:
             raise BadInput("keep_unknown", came=name, known=known)
     return frozenset(step for name in asked for step in KEEPS.get(name, (name,)))

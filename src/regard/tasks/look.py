@@ -83,10 +83,17 @@ def looked(trace: Trace, asked: Asked, *, named: str = "TRACE", model: str | Non
     if asked.words:
         places = chosen if asked.layers or asked.heads else places
         trace = worded(trace, places)
-    sides = [_shown(trace.sequences[name], asked.words) for name in (places[0][0].queries, places[0][0].keys)]
-    heads = Heads(trace, places, *sides)
+    heads, others = _heads(trace, places, asked.words), tuple[Heads, ...]()
+    if asked == Asked():  # a part that is named stands alone
+        rest = dict.fromkeys(site.part for site in trace.sites if site.part != places[0][0].part)
+        others = tuple(_heads(trace, all_places(trace, part), words=False) for part in rest)
     at = tuple(places.index(place) for place in chosen) if asked.layers or asked.heads else ()
-    return Looked(heads, at, queries_of(asked.query, len(heads.queries)), asked.words, named, model)
+    return Looked(heads, at, queries_of(asked.query, len(heads.queries)), asked.words, named, model, others)
+
+
+def _heads(trace: Trace, places: tuple[tuple[Site, int], ...], words: bool) -> Heads:
+    sides = [_shown(trace.sequences[name], words) for name in (places[0][0].queries, places[0][0].keys)]
+    return Heads(trace, places, *sides)
 
 
 def _shown(side: Sequence, words: bool) -> tuple[str, ...]:

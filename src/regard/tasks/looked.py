@@ -46,6 +46,7 @@ class Looked:
         rows: the queries asked for; None: all.
         words: whether they are words instead of tokens.
         what, model: how the command line called the trace or the text, and the model.
+        others: the heads of the model's other parts, where a page may offer them.
     """
 
     heads: Heads
@@ -54,6 +55,7 @@ class Looked:
     words: bool = False
     what: str = "TRACE"
     model: str | None = None
+    others: tuple[Heads, ...] = ()
 
     @property
     def check(self) -> Check:
@@ -100,8 +102,12 @@ class Looked:
 
     def html(self, lang: str | None = None, *, layout: Layout = "query-rows") -> str:
         """The page: all heads; whoever opens it chooses among them."""
+        others = [replace(self, heads=heads)._page(lang, layout) for heads in self.others]
+        return look_page.render(self._page(lang, layout), lang=lang or current(), others=others)
+
+    def _page(self, lang: str | None, layout: Layout) -> look_page.Page:
         heads = self.heads
-        page = look_page.Page(
+        return look_page.Page(
             heads,
             opened=self.first,
             exact=self.named or tuple(at for at, *_ in heads.standing),
@@ -112,7 +118,6 @@ class Looked:
             check=stamp(self.check, lang),
             words=self.words,
         )
-        return look_page.render(page, lang=lang or current())
 
     def _drawn(self, lang: str | None, width: int | None, layout: Layout) -> Picture:
         heads = self.heads.only(list(self.named)) if self.named else self.heads

@@ -5,6 +5,8 @@ from numbers import Integral
 from typing import Any
 
 from regard.core.errors import BadInput
+from regard.inspection.keeping import steps_of
+from regard.inspection.record import VECTORS
 
 CHECKS = ("rows", "full")
 """How a recording may be held against the model."""
@@ -26,12 +28,13 @@ def refuse_unless_text(text: Any, target: Any) -> None:
             raise BadInput("record_text", name=name, came=_shown(given))
 
 
-def refuse_unless_chosen(parts: Any, layers: Any, heads: Any) -> None:
-    """Which of them: a collection with something in it, or None for all.
+def refuse_unless_chosen(keep: Any, parts: Any, layers: Any, heads: Any) -> None:
+    """What is kept: something. Which of them: a collection with something in it, or None for all.
 
     Raises:
-        BadInput: `record_choice`.
+        BadInput: `keep_unknown`, `record_choice`.
     """
+    steps_of(keep or "", VECTORS)
     for name, given, kind in (("parts", parts, str), ("layers", layers, Integral), ("heads", heads, Integral)):
         some = isinstance(given, Collection) and not isinstance(given, str) and len(given) > 0
         if given is not None and not (some and all(isinstance(each, kind) for each in given)):

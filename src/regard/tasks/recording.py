@@ -69,7 +69,7 @@ def record(
     [1.0, 1.0]
     """
     refuse_unless_text(text, target)
-    refuse_unless_chosen(parts, layers, heads)
+    refuse_unless_chosen(keep, parts, layers, heads)
     one_of(check, CHECKS, "check")
     of = opened(model, tokenizer)
     how: dict[str, Any] = {"keep": keep, "check": check, "choice": Choice(parts, layers, heads)}

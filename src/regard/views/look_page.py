@@ -5,7 +5,9 @@ those that stand out) it holds all that exact weights are made of; of a short te
 What it does not hold it says, with the command that shows it.
 """
 
+import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import Any
@@ -30,6 +32,9 @@ PER_QUERY = {"entropy": 3, "first": DIGITS, "itself": DIGITS, "before": DIGITS, 
 MOST_WEIGHTS = 2**22
 """Where a trace kept weights and no queries and keys, at most so many of them are put into a page."""
 
+MOST_BYTES = 6_000_000
+"""What a page may take with other parts of the model in it; those that do not fit are named."""
+
 SHADES = 64
 
 _WORDS = (
@@ -38,7 +43,7 @@ _WORDS = (
     *("stat_entropy", "stat_largest", "stat_first", "stat_itself", "stat_before", "stat_distance"),
     *("page_about", "page_about_across", "page_standing", "page_choose", "page_queries_down", "page_keys_down"),
     *("page_exact", "page_all_exact", "page_partly", "page_rounded", "page_tokens", "page_where", "page_largest"),
-    *("page_statistic", "page_per_query", "page_numbers", "exact_hint", "hidden", "blank"),
+    *("page_statistic", "page_per_query", "page_numbers", "page_parts", "page_absent", "exact_hint", "hidden", "blank"),
 )
 
 
@@ -67,9 +72,14 @@ class Page:
     words: bool = False
 
 
-def render(page: Page, *, lang: str) -> str:
-    """The page; `lang` is a BCP 47 tag."""
+def render(page: Page, *, lang: str, others: Sequence[Page] = ()) -> str:
+    """The page; `lang` is a BCP 47 tag.
+
+    Args:
+        others: of the model's other parts, which a reader may choose instead.
+    """
     shown = data(page, lang)
+    shown |= _others(len(json.dumps(shown)), others, lang)
     return html.PAGE.format(
         lang=escape(lang),
         policy=html.POLICY,
@@ -113,6 +123,17 @@ def data(page: Page, lang: str) -> dict[str, Any]:
         "check": prose(page.check),
         "words": {word: say(f"views.{word}", lang) for word in _WORDS},
     }
+
+
+def _others(taken: int, others: Sequence[Page], lang: str) -> dict[str, Any]:
+    """What the page holds of other parts: as many as fit beside what is taken; of the rest the command."""
+    room, fitting, absent = MOST_BYTES - taken, list[Any](), list[Any]()
+    for other in others:
+        shown = {name: each for name, each in data(other, lang).items() if name not in ("words", "ramps", "title")}
+        room -= len(json.dumps(shown))
+        fitting += [shown] if room >= 0 else []
+        absent += [] if room >= 0 else [{"part": shown["part"], "command": other.command}]
+    return {"others": fitting, "absent": absent} if others else {}
 
 
 def _packed(page: Page) -> tuple[Packed, dict[int, dict[str, Any]]]:

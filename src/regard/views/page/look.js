@@ -10,13 +10,24 @@ const NUMBERED = 32; // up to so many, as a table of numbers
 
 /** Draw the heads of `data` (views/look_page.py) into `el`; resolves when everything is drawn. */
 export async function look(el, data) {
-  const held = await unpacked(data);
-  const state = { head: data.opened, query: data.query, held: data.query, layout: data.layout, ...remembered(held) };
-  const at = { look: held, words: data.words, state, dark: matchMedia("(prefers-color-scheme: dark)") };
+  const asked = new URLSearchParams(location.hash.slice(1)).get("part");
+  await drawPart(el, data, data.others?.find(({ part }) => part === asked) ?? data);
+}
+
+// One part of the model; `whole` holds all that are in the page.
+async function drawPart(el, whole, shown) {
+  const held = await unpacked({ ...whole, ...shown });
+  const state = { head: shown.opened, query: shown.query, held: shown.query, layout: shown.layout, ...remembered(held) };
+  const at = { look: held, whole, words: whole.words, state, dark: matchMedia("(prefers-color-scheme: dark)") };
   const parts = [introduction(at), overview(at), one(at), passage(at), token(at), strip(at), numbers(at), notes(at)];
   at.show = (change) => {
     Object.assign(state, change);
     for (const part of parts) part.update?.(change);
+  };
+  at.turnTo = async (part) => {
+    address(`part=${part.part}`);
+    await drawPart(el, whole, part);
+    el.querySelector(".parts-of-model [aria-pressed='true']").focus();
   };
   at.choose = (change) => {
     at.show("query" in change ? { ...change, held: change.query } : change);
@@ -62,10 +73,14 @@ function remembered({ places, queries }) {
   return { ...(head >= 0 && { head }), ...(query >= 0 && query < queries.length && { query, held: query }) };
 }
 
-function remember({ look, state }) {
+function remember({ look, state, whole }) {
   const [layer, head] = look.places[state.head];
+  address(`${whole.others ? `part=${look.part}&` : ""}head=${layer}.${head}&query=${state.held}`);
+}
+
+function address(said) {
   try {
-    history.replaceState(null, "", `#head=${layer}.${head}&query=${state.held}`);
+    history.replaceState(null, "", `#${said}`);
   } catch { /* a frame without an address of its own */ }
 }
 
@@ -131,10 +146,23 @@ function introduction(at) {
   });
   const facts = { model: look.model, part: look.part, heads: look.places.length, queries: look.queries.length, keys: look.keys.length };
   const about = filled(look.itself ? words.page_about : words.page_about_across, facts);
-  const node = make("header", {}, make("h1", {}, look.title), make("p", { class: "about" }, about), look.note && make("p", { class: "note" }, look.note),
+  const node = make("header", {}, make("h1", {}, look.title), make("p", { class: "about" }, about), partChips(at), look.note && make("p", { class: "note" }, look.note),
     make("h2", {}, words.page_standing), make("div", { class: "chips" }, ...chips));
   const update = ({ head }) => head === undefined || chips.forEach((chip, i) => chip.setAttribute("aria-pressed", look.standing[i][0] === head));
   return { node, update };
+}
+
+// The other attentions of the model: buttons; a part that did not fit tells its command.
+function partChips(at) {
+  const { look, words, whole } = at;
+  if (!whole.others) return null;
+  const held = [whole, ...whole.others].map((part) => {
+    const chip = make("button", { type: "button", class: "chip", "aria-pressed": String(part.part === look.part) }, make("b", {}, part.part));
+    chip.addEventListener("click", () => void at.turnTo(part));
+    return chip;
+  });
+  const absent = whole.absent.map(({ part, command }) => make("p", { class: "hint" }, `${part}: ${filled(words.page_absent, { command })}`));
+  return make("div", { class: "parts-of-model", role: "group", "aria-label": words.page_parts }, make("div", { class: "chips" }, ...held), ...absent);
 }
 
 function overview(at) {
