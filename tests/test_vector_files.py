@@ -152,7 +152,7 @@ def test_another_encoding(tmp_path: Path, encoding: str) -> None:
     assert refused(path, encoding="utf8x").code == "encoding_unknown"
 
 
-@pytest.mark.parametrize("text", ["", "\n\n"])
+@pytest.mark.parametrize("text", ["", "\n\n", "0 3\n", "0 3\n\n"])
 def test_nothing(tmp_path: Path, text: str) -> None:
     assert refused(written(tmp_path, text)).code == "vectors_empty"
 

@@ -217,3 +217,19 @@ def test_a_plane_keeps_distances_that_lie_in_it() -> None:
 def test_cosine_stays_within_its_bounds() -> None:
     long = np.full(7, 1 / 3)
     assert cosine(long, long * 7) == 1.0
+
+
+def test_what_is_not_finite_is_no_answer_and_cannot_be_asked() -> None:
+    table = np.array([[1, 0], [np.nan, 1], [np.inf, 0], [1, 1]], dtype=np.float32)
+    vectors = Vectors(["a", "b", "c", "d"], table)
+    assert [each.word for each in near(vectors, np.array([1.0, 0]), 9)] == ["a", "d"]
+    for word in ("b", "c"):
+        with pytest.raises(BadInput, match="only finite"):
+            resolved(vectors, word)
+    assert best(vectors, np.array([[0, 0, 0], [1, 0, 0]]), "add", True).tolist() == [3, -1]
+
+
+@pytest.mark.parametrize("size", [1e-30, 1e30])
+def test_vectors_of_any_size_point_somewhere(size: float) -> None:
+    vectors = Vectors(["a", "b"], np.array([[3, 4], [4, 3]], dtype=np.float32) * np.float32(size))
+    assert near(vectors, np.array([3.0, 4.0]), 2) == [("a", pytest.approx(1)), ("b", pytest.approx(0.96))]

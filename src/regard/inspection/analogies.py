@@ -128,7 +128,8 @@ class _Search:
 
     def look(self, block: np.ndarray, here: slice) -> None:
         """Where one of these words answers a question better than those before, it takes their place."""
-        cosines = self.rows @ (block / self.lengths[here, None]).T
+        with np.errstate(all="ignore"):
+            cosines = self.rows @ (block / self.lengths[here, None]).T
         if self.method == "mul":
             cosines = (cosines + 1) / 2
         nowhere = np.flatnonzero(np.isnan(self.lengths[here]))

@@ -106,8 +106,8 @@ def _unknown(vectors: Vectors, word: str, asked: str) -> BadInput:
 def _vector(stored: np.ndarray, unit: bool, word: str) -> np.ndarray:
     vector = stored.astype(np.float64)
     length = float(np.linalg.norm(vector))
-    if length == 0:
-        raise BadInput("word_nowhere", word=word)
+    if length == 0 or not np.isfinite(length):
+        raise BadInput("word_nowhere" if length == 0 else "word_not_finite", word=word)
     return vector / length if unit else vector
 
 
@@ -178,7 +178,7 @@ def near(vectors: Vectors, vector: np.ndarray, count: int, without: Sequence[int
     measured = vectors.__dict__.get("lengths")
     for here, block in vectors.blocks():
         long = lengths(block) if measured is None and vectors.stored is None else vectors.lengths[here]
-        with np.errstate(invalid="ignore", divide="ignore"):
+        with np.errstate(all="ignore"):
             scores[here] = block @ direction / long
     scores[np.isnan(scores)] = -np.inf
     scores[list(without)] = -np.inf

@@ -85,6 +85,8 @@ def _blocks(path: Path | str, encoding: str, tell: Tell) -> Iterator[Block]:
             yield Block(words, values)
             count += len(words)
             tell(count)
+        if not count:
+            raise BadInput("vectors_empty", path=name)
     except (UnicodeDecodeError, BadInput) as error:
         if not (head and _CONTROL.search(first, head.end())):
             for _ in each_line(path, encoding=encoding):  # it may be the encoding that is wrong: then that is said

@@ -14,6 +14,8 @@ import numpy as np
 BLOCK = 2**22
 """So many numbers are looked at at once: 16 MiB, which a processor's cache holds nearly."""
 
+_SMALL = 1e-18
+
 
 @dataclass(frozen=True, eq=False)
 class Vectors:
@@ -85,9 +87,9 @@ class Vectors:
 
     @cached_property
     def lengths(self) -> np.ndarray:
-        """‖vector‖ of each word, (words,), in float32; 0 becomes NaN, since such a vector points nowhere."""
+        """‖vector‖ of each word, (words,), in float32; NaN where a vector points nowhere: 0, ∞."""
         found = self.stored if self.stored is not None else np.concatenate([lengths(each) for _, each in self.blocks()])
-        return np.where(found > 0, found, np.float32(np.nan))
+        return np.where((found > 0) & np.isfinite(found), found, np.float32(np.nan))
 
 
 def lengths(block: np.ndarray) -> np.ndarray:
@@ -96,7 +98,11 @@ def lengths(block: np.ndarray) -> np.ndarray:
     >>> lengths(np.array([[3.0, 4.0], [0.0, 0.0]]))
     array([5., 0.])
     """
-    return np.asarray(np.sqrt(np.einsum("ij,ij->i", block, block)))
+    with np.errstate(all="ignore"):
+        found = np.asarray(np.sqrt(np.einsum("ij,ij->i", block, block)))
+        odd = np.flatnonzero(~((found > _SMALL) & (found < 1 / _SMALL)))  # their squares are beyond float32
+        found[odd] = np.linalg.norm(block[odd].astype(np.float64), axis=1)
+    return found
 
 
 def as_float32(stored: np.ndarray) -> np.ndarray:
