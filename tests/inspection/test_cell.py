@@ -24,7 +24,8 @@ from regard.inspection.cell.turning import turning
 from regard.inspection.visit import Sink, Watcher
 from regard.models.gpt import Gpt, gpt2, llama
 from regard.models.transformer import Transformer, TransformerConfig
-from regard.tasks.explain_cell import to_json
+from regard.tasks.explain_cell import to_json, workbook
+from sheet import Sheets, follow, opened
 from toy import translator
 
 IDS = [4, 9, 9, 2, 16, 0, 9]
@@ -74,9 +75,10 @@ def hooked(model: Any, module: str, side: str, run: Any) -> Tensor:
 
 
 def redone(found: Cell) -> dict[str, Any]:
-    """Its JSON, computed again."""
+    """Its JSON, computed again, in plain Python and in its spreadsheet."""
     told: dict[str, Any] = json.loads(to_json(found))
     redo(told)
+    assert follow(Sheets(opened(workbook(found))), found.numbers) > 10
     return told
 
 

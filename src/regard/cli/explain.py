@@ -60,11 +60,11 @@ def explain(
 
 def _cell(
     what: str, model: str, asked: dict, form: str, lang: str, digits: int | None, colour: bool | None, *, as_text: bool
-) -> str:
+) -> str | bytes:
     """One cell of a model on a text."""
     if asked["--part"] is not None:
         one_of(asked["--part"], PARTS, "--part")
-    if form in ("python", "xlsx"):
+    if form == "python":
         raise BadInput("cell_form", form=form)
     from regard.cli.waiting import waiting
     from regard.tasks import explain_cell as task
@@ -73,6 +73,8 @@ def _cell(
     where = task.Where(*(asked[f"--{name}"] for name in ("part", "layer", "head", "query", "key")))
     with waiting():
         cell = task.explain_cell(whole(what, None, as_text=as_text), model, where, target=asked["--target"])
+    if form == "xlsx":
+        return task.workbook(cell, lang=lang, digits=digits)
     return task.write(cell, form, lang=lang, digits=digits, colour=colour)
 
 

@@ -28,6 +28,9 @@ from regard.views.cell_parts import Style
 from regard.views.derivation_cell import picture
 
 DIGITS = 6
+MOST_CELLS = 1_000_000
+"""Numbers of the largest spreadsheet."""
+
 LISTED = 12
 """At most so many tokens are listed in an error."""
 
@@ -198,7 +201,7 @@ def write(cell: Cell, form: str, *, lang: str = "en", digits: int | None = None,
     """
     if form == "json":
         return to_json(cell)
-    if form in ("python", "xlsx"):
+    if form == "python":
         raise BadInput("cell_form", form=form)
     drawn = picture(cell, Style(lang, DIGITS if digits is None else digits))
     match form:
@@ -209,6 +212,20 @@ def write(cell: Cell, form: str, *, lang: str = "en", digits: int | None = None,
         case "latex":
             return latex.render(drawn, lang=lang).rstrip("\n")
     return html.render(drawn, lang=lang).rstrip("\n")
+
+
+def workbook(cell: Cell, *, lang: str = "en", digits: int | None = None) -> bytes:
+    """The cell as a spreadsheet (xlsx) with live formulas: what enters and the model's numbers are given, all follows.
+
+    Raises:
+        BadInput: `too_many_to_show`: the matrices of a very wide model.
+    """
+    from regard.views.xlsx.cell import render
+
+    numbers = sum(each.size for each in cell.numbers.values())
+    if numbers > MOST_CELLS:
+        raise BadInput("too_many_to_show", numbers=f"{numbers:,}", limit=f"{MOST_CELLS:,}", form="xlsx")
+    return render(cell, Style(lang, DIGITS if digits is None else digits))
 
 
 def to_json(cell: Cell) -> str:

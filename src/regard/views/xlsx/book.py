@@ -64,6 +64,11 @@ class Place:
         first, last = self.at(i, 0, home), self.at(i, self.shape[1] - 1, home)
         return f"{first}:{last.rpartition('!')[2]}"
 
+    def span(self, home: str) -> str:
+        """All cells."""
+        last = self.at(self.shape[0] - 1, self.shape[1] - 1, home)
+        return f"{self.at(0, 0, home)}:{last.rpartition('!')[2]}"
+
     def whole(self) -> str:
         """All cells, as a name is defined for them."""
         first, last = self.at(0, 0, "", fixed=True), self.at(self.shape[0] - 1, self.shape[1] - 1, "", fixed=True)
