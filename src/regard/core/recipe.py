@@ -112,9 +112,16 @@ def weights(recipe: Recipe, query: Tensor, key: Tensor, rows: Rows = ALL) -> Ten
     scaled = scaled if bias is None else scaled.add_(bias)
     allowed = seen(recipe, key.shape[1], rows)
     masked = scaled if allowed is None else scaled.masked_fill_(~allowed, float("-inf"))
-    if recipe.sinks is not None or bool((masked.amax(-1) == float("-inf")).any()):
+    if recipe.sinks is not None or _some_see_nothing(recipe, allowed, masked):
         return normalised(masked, recipe.sinks)
     return torch.softmax(masked, dim=-1)
+
+
+def _some_see_nothing(recipe: Recipe, allowed: Tensor | None, masked: Tensor) -> bool:
+    """Whether weights of some queries are all 0; told from the mask, unless a bias may hide keys, too."""
+    if recipe.bias is None:
+        return allowed is not None and not bool(allowed.any(-1).all())
+    return bool((masked.amax(-1) == float("-inf")).any())
 
 
 def normalised(masked: Tensor, sinks: Tensor | None) -> Tensor:

@@ -14,7 +14,7 @@ from torch import Tensor
 from regard.core.attend import STEPS
 from regard.core.biases import Bias, matrix
 from regard.core.masks import Mask, visible
-from regard.core.recipe import ALL, Recipe, Rows, steps
+from regard.core.recipe import ALL, Recipe, Rows, shared, steps
 from regard.core.recipe import weights as weights_of
 from regard.core.scorers import Additive, Scorer
 from regard.core.tap import Observer
@@ -29,7 +29,7 @@ _SCRATCH = 2**24
 """Bytes of weights that are made at once where every row is wanted."""
 
 _CACHED = 2**20
-"""Bytes of sampled weights that are made at once: they stay in a core's cache."""
+"""Bytes of sampled weights that are made at once: they, and the values that are widened for them, stay in cache."""
 
 SIDES = ("query", "key", "value", "context")
 """What enters a kernel, and what leaves it."""
@@ -137,7 +137,8 @@ class Text:
         weights = made["weights"] if given is None or self.exact else given
         total = weights.sum(-1)
         whole = (total - (total > 0.5).float()).abs() if self.recipe.sinks is None else (total - 1).clamp(min=0)
-        far = (_mixed(weights, self.value) - self.context[:, rows]).abs().max() / size
+        mixed = weights @ shared(self.value.float(), len(weights))
+        far = (mixed - self.context[:, rows]).abs().max() / size
         apart = far if given is None else _apart(made, given, exact=self.exact)
         return float(torch.stack([whole.max(), far, apart]).max())  # NaN stays NaN
 
@@ -153,13 +154,6 @@ def _largest(tensor: Tensor) -> Tensor:
     """The largest size of a number in it, read as it lies in memory: nothing is copied for that."""
     lying = sorted(range(tensor.ndim), key=tensor.stride, reverse=True)
     return torch.stack(tensor.permute(lying).aminmax()).float().abs().max()
-
-
-def _mixed(weights: Tensor, value: Tensor) -> Tensor:
-    """weights·value, (heads, rows, d): a head of values after the other, so that one that is widened stays in cache."""
-    groups = weights.unflatten(0, (len(value), -1))
-    mixed = [each.flatten(0, 1) @ own.float() for each, own in zip(groups, value, strict=True)]
-    return torch.stack(mixed).view(*weights.shape[:-1], value.shape[-1])
 
 
 def _apart(made: dict[str, Tensor], given: Tensor, *, exact: bool) -> Tensor:
