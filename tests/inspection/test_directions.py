@@ -167,13 +167,25 @@ def slow_answer(table: np.ndarray, question: Sequence[int], method: str, unit: b
 
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("unit", [True, False])
-def test_analogies_as_a_slow_twin_answers_them(method: str, unit: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("most", [19, 307])
+def test_analogies_as_a_slow_twin_answers_them(
+    method: str, unit: bool, most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of few words, each in many questions, and of more words than questions."""
     monkeypatch.setattr("regard.inspection.analogies._CELLS", 500)
     monkeypatch.setattr("regard.inspection.analogies._ROWS", 256)
     vectors = made(307, 5)
-    asked = np.random.default_rng(2).integers(0, 307, size=(61, 3))
+    asked = np.random.default_rng(2).integers(0, most, size=(61, 3))
     slow = [slow_answer(vectors.table, question, method, unit) for question in asked.tolist()]
     assert best(vectors, asked, method, unit).tolist() == slow
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_of_equal_answers_the_earlier_counts(method: str) -> None:
+    vectors = made()
+    table = np.vstack([vectors.table[:3], np.repeat(vectors.table[3:5], 101, axis=0)])
+    twice = Vectors([f"w{at}" for at in range(len(table))], table)
+    assert set(best(twice, np.array([[0, 1, 2], [2, 1, 0], [0, 0, 0]]), method, True).tolist()) <= {0, 1, 2, 3, 104}
 
 
 def test_a_word_without_length_is_no_answer_and_asks_nothing() -> None:

@@ -95,9 +95,8 @@ def _quickly(lines: list[bytes], width: int) -> tuple[list[bytes], np.ndarray] |
             return None
     if found.size != len(lines) * (width + 1) or not all(words):
         return None
-    table = found.reshape(len(lines), width + 1)
-    values = np.ascontiguousarray(table[:, :width])
-    return (list(words), values) if np.isinf(table[:, width]).all() and np.isfinite(values).all() else None
+    values = np.ascontiguousarray(found.reshape(len(lines), width + 1)[:, :width])
+    return (list(words), values) if np.isfinite(values).all() else None  # else one of `_BETWEEN` is among them
 
 
 def _slowly(lines: list[bytes], width: int, at: int, name: str) -> tuple[list[bytes], np.ndarray]:
