@@ -283,6 +283,14 @@ def test_a_changed_file_is_read_again(tmp_path: Path, cache: Path) -> None:
     assert len(list(cache.iterdir())) == 1
 
 
+def test_nothing_is_kept_of_a_file_that_is_gone(tmp_path: Path, cache: Path) -> None:
+    one, other = (written(tmp_path, "\n".join(lines()), name) for name in ("one.txt", "other.txt"))
+    same(one)
+    one.unlink()
+    same(other)
+    assert len(list(cache.iterdir())) == 1
+
+
 def test_what_was_altered_is_made_again(tmp_path: Path, cache: Path) -> None:
     path = written(tmp_path, "\n".join(lines()))
     same(path)

@@ -1,16 +1,17 @@
 """Vectors that were read once, kept as a table that is mapped: the next time nothing is read.
 
 They lie in `$XDG_CACHE_HOME/regard/vectors` (without it `~/.cache/regard/vectors`), a folder a file, known by the
-file's place, size, time, encoding and samples of its bytes; a file that changed replaces what was kept of it. The
-folder may be removed at any time.
+file's place, size, time, encoding and samples of its bytes; a file that changed replaces what was kept of it, and what
+is kept of a file that is gone goes when the next is read. The folder may be removed at any time.
 """
 
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -61,14 +62,32 @@ def kept(path: Path, encoding: str, read: Callable[[], Iterable[tuple[list[str],
     real = Path(os.path.realpath(path))
     folder, key = _place() / hashlib.sha256(os.fsencode(real)).hexdigest()[:32], _key(real, encoding)
     if not _there(folder, key):
-        if folder.parent.is_dir():
-            remove_leftovers(folder.parent)
+        _tidied(folder.parent)
         with whole_folder(folder, format=_FORMAT, key=key, path=os.fsdecode(real)) as temporary:
             _write(temporary, read())
     words = (folder / _WORDS).read_bytes().decode("utf-8", "surrogatepass").split("\n")
     doubled, lengths_ = json.loads((folder / _DOUBLED).read_text()), np.fromfile(folder / _LENGTHS, np.float32)
     table = np.memmap(folder / _TABLE, np.float32, "r").reshape(len(words), -1)
     return Kept(words, table, lengths_, (doubled[0], doubled[1]))
+
+
+def _tidied(place: Path) -> None:
+    """What died while it was written goes, and what is kept of files that are gone."""
+    if place.is_dir():
+        remove_leftovers(place)
+    for folder in place.glob("*"):
+        source = _manifest(folder).get("path")
+        if isinstance(source, str) and not os.path.exists(source):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _manifest(folder: Path) -> dict[str, Any]:
+    """The manifest of a folder; empty where it cannot be read."""
+    try:
+        found = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _write(folder: Path, blocks: Iterable[tuple[list[str], np.ndarray]]) -> None:
@@ -85,11 +104,11 @@ def _write(folder: Path, blocks: Iterable[tuple[list[str], np.ndarray]]) -> None
 
 def _there(folder: Path, key: str) -> bool:
     """Whether the folder is whole and of this file. (Its numbers are not read again to see that.)"""
+    manifest = _manifest(folder)
     try:
-        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         sizes = {name: entry["bytes"] for name, entry in manifest["files"].items()}
         return manifest["key"] == key and all((folder / name).stat().st_size == size for name, size in sizes.items())
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, KeyError, TypeError, AttributeError):
         return False
 
 

@@ -103,7 +103,9 @@ def about(
     told.append(say("words.unit" if unit else "words.raw", lang))
     told += [say("words.lowered", lang)] if lowered else []
     for word, pieces in joined.items():
-        told.append(say("words.joined", lang, word=_listed([word], lang), pieces=_listed(pieces, lang), count=len(pieces)))
+        told.append(
+            say("words.joined", lang, word=_listed([word], lang), pieces=_listed(pieces, lang), count=len(pieces))
+        )
     told += [say("words.twice", lang, count=twice, first=_listed([first], lang))] if twice else []
     return say("views.between_sentences", lang).join(told)
 
