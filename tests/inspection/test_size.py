@@ -246,6 +246,11 @@ def test_absurd_sizes_are_refused(change: dict, code: str) -> None:
     [
         ({"model_type": "falcn", "hidden_size": 8}, "size_family"),
         ({"model_type": "falcon"}, "size_missing"),
+        ({"hidden_size": 8}, "size_missing"),
+        ({"model_type": 7}, "size_missing"),
+        ({"model_type": "gemma3"}, "size_missing"),
+        ({"model_type": "falcon", "vocab_size": "5", "hidden_size": 8, "num_hidden_layers": 2}, "size_field"),
+        ({"model_type": "falcon", "vocab_size": -5, "hidden_size": 8, "num_hidden_layers": 2}, "size_field"),
         ({"model_type": "falcon", "vocab_size": 5, "hidden_size": 8, "num_hidden_layers": 10**6}, "size_missing"),
     ],
 )
@@ -253,6 +258,12 @@ def test_what_cannot_be_built_is_refused(fields: dict, code: str) -> None:
     with pytest.raises(BadInput) as caught:
         built(Fields(fields, "config.json"))
     assert caught.value.code == code
+
+
+def test_more_experts_than_there_are_cannot_be_chosen() -> None:
+    with pytest.raises(BadInput) as caught:
+        described("mixtral", DECODER | {"num_local_experts": 2, "num_experts_per_tok": 5})
+    assert caught.value.code == "size_field"
 
 
 def test_heads_that_do_not_share_are_refused() -> None:

@@ -20,6 +20,7 @@ from openpyxl import Workbook, load_workbook
 from regard.core.errors import BadInput
 from regard.inspection.derivation import Derivation
 from regard.tasks import explain as task
+from regard.views.xlsx.book import Book
 from sheet import Sheets, opened
 
 RANDOM = np.random.default_rng(7)
@@ -162,6 +163,15 @@ def test_tokens_stay_text() -> None:
     assert [box.data_type for box in words] == ["s"] * len(TRICKS)
     assert [box.value for box in words[:3]] == TRICKS[:3]
     assert all(box.quotePrefix for box in words[:5])
+
+
+def test_labels_stay_text() -> None:
+    """Words that a model proposes are labels, and could be anything."""
+    made = Book(3)
+    place = made.room(made.open("a"), (1, 1), flipped=False)
+    made.labels(place, "=1", ["=2+2"], ["@SUM(A1)"])
+    sheet = opened(made.data())["a"]
+    assert [sheet[cell].data_type for cell in ("A1", "A2", "B1")] == ["s"] * 3
 
 
 @pytest.mark.parametrize(("lang", "sheet"), [("en", "Head 1"), ("zh-Hant", "頭 1"), ("zh-Hans", "头 1")])

@@ -1,6 +1,7 @@
 """`regard.size`: how large a model is, part by part, from its sizes alone: no weights are read."""
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from regard.views import size as view
 from regard.views.picture import Rows, Table
 
 CONFIG = catalogue.CONFIG
+_HUB = re.compile(r"[\w.-]+(/[\w.-]+)?")
 LONGEST_CONFIG = 10_000_000
 """Bytes of the largest config that is read; a file of weights is none."""
 
@@ -93,8 +95,9 @@ def size(model: Any, *, context: int | None = None) -> Sized:
     """How large a model is: parameters by part, multiplications a token, what it keeps while it writes.
 
     Args:
-        model: a bundled model or a published one by name (`gpt3`; see `names`), a model folder, a `config.json`, an id
-            of the Hugging Face hub, or a model that is held: ours, one of `transformers`, any module of torch.
+        model: a bundled model or a published one by name (`gpt3`; `regard size` alone lists all), a model folder, a
+            `config.json`, an id of the Hugging Face hub, or a model that is held: ours, one of `transformers`, any
+            module of torch.
         context: for what depends on length: how many tokens are looked at; None for 1024, or the most it reads.
 
     Raises:
@@ -199,14 +202,15 @@ def _config(name: str) -> Path:
 
 def _fetched(name: str) -> Path:
     """The config of a model of the hub, from the local cache or the network, and nothing else of it."""
-    if "/" in name and name.count("/") == 1:
+    if _HUB.fullmatch(name) and ".." not in name:
         from huggingface_hub import hf_hub_download
         from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
-        try:
-            return Path(hf_hub_download(name, CONFIG))
-        except (HfHubHTTPError, LocalEntryNotFoundError, ValueError, OSError):
-            pass
+        for local in (True, False) if "/" in name else (True,):  # a bare word is rather a slip
+            try:
+                return Path(hf_hub_download(name, CONFIG, local_files_only=local))
+            except (HfHubHTTPError, LocalEntryNotFoundError, ValueError, OSError):
+                continue
     near = nearest(name.rpartition("/")[2], names())
     raise BadInput("size_unknown", name=name, nearest=near, count=len(names()))
 

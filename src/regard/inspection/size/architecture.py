@@ -63,6 +63,10 @@ class Stack:
     distances: int = 0
     experts: Experts | None = None
 
+    def biased(self) -> "Stack":
+        """The same with biases everywhere."""
+        return replace(self, qkv_bias=True, output_bias=True, mlp_bias=True, norm_bias=True)
+
     def pieces(self, side: Side) -> Iterator[Piece]:
         """All that its layers hold; `side`: the tokens that go through them."""
         yield from self._attention(side, side)

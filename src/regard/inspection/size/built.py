@@ -34,8 +34,9 @@ def built(fields: Fields) -> tuple[Size, str]:
 
     family = fields.word("model_type")
     if family not in CONFIG_MAPPING:
-        near = nearest(family, CONFIG_MAPPING)
-        raise BadInput("size_family", path=fields.path, family=family or "–", nearest=near)
+        if not family:
+            raise fields.missing("model_type")
+        raise BadInput("size_family", path=fields.path, family=family, nearest=nearest(family, CONFIG_MAPPING))
     _refuse(fields, CONFIG_MAPPING[family])
     told = {name: value for name, value in fields.values.items() if name not in _LEFT_OUT}
     with _quietly():
@@ -51,11 +52,13 @@ def built(fields: Fields) -> tuple[Size, str]:
 
 def _refuse(fields: Fields, kind: Any) -> None:
     """A config that leaves sizes out would be built with those of some other model; one that has too many, for long."""
-    nested = [name for name in getattr(kind, "sub_configs", {}) if isinstance(fields.values.get(name), dict)]
+    nested = list(getattr(kind, "sub_configs", {}))
+    if nested and not any(isinstance(fields.values.get(name), dict) for name in nested):
+        raise fields.missing(nested[0])
     for name in _NEEDED if not nested else ():
         theirs = getattr(kind, "attribute_map", {}).get(name, name)
-        if hasattr(kind, theirs) and name not in fields.values:
-            fields.size(theirs, least=0)
+        if hasattr(kind, theirs):
+            fields.size(name if name in fields.values else theirs)
     for name, value in fields.values.items():
         if "layers" in name and type(value) is int:
             fields.size(name, least=0, most=MOST_LAYERS)

@@ -32,7 +32,7 @@ class Fields:
         if value is None:
             if default is not None:
                 return default
-            raise BadInput("size_missing", path=self.path, field=name, nearest=nearest(name, self._numbers()) or "–")
+            raise self.missing(name)
         if type(value) is not int or not least <= value <= most:
             raise BadInput("size_field", path=self.path, field=name, came=repr(value)[:60], least=least, most=most)
         return value
@@ -49,6 +49,10 @@ class Fields:
         value = self.values.get(name)
         return value if isinstance(value, str) else default
 
+    def tied(self, default: bool) -> bool:
+        """Whether the head is the embedding; `default`: of the family."""
+        return self.flag("tie_word_embeddings", default)
+
     def d_head(self, width: str, heads: str) -> int:
         """The width of a head, where it is the model's by the number of heads.
 
@@ -60,5 +64,7 @@ class Fields:
             raise BadInput("size_heads", path=self.path, width=width, d_model=d_model, heads=heads, n_heads=n_heads)
         return d_model // n_heads
 
-    def _numbers(self) -> list[str]:
-        return [name for name, value in self.values.items() if type(value) is int]
+    def missing(self, name: str) -> BadInput:
+        """The refusal of a config without a field, naming the nearest that there is."""
+        near = nearest(name, [each for each in self.values if isinstance(each, str)])
+        return BadInput("size_missing", path=self.path, field=name, nearest=near or "–")

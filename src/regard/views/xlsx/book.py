@@ -14,6 +14,7 @@ from openpyxl.styles import Alignment, Font, PatternFill
 from openpyxl.utils import get_column_letter
 from openpyxl.utils.cell import quote_sheetname
 from openpyxl.workbook.defined_name import DefinedName
+from openpyxl.worksheet.properties import PageSetupProperties
 from rich.cells import cell_len
 
 from regard.core.errors import BadInput
@@ -26,13 +27,17 @@ _GIVEN = PatternFill("solid", fgColor="FFF8DC")
 _INK, _MUTED, _INPUT = Font(bold=True), Font(italic=True, color="666666"), Font(color="1F4E9E")
 _TITLE, _HEADING = Font(bold=True, size=14), Font(bold=True, size=12)
 _RIGHT = Alignment(horizontal="right")
-_ACROSS, _WIDE, _HIGH = 8, 84, 15
-"""Columns that a long text runs across, the signs that these hold, and points of a line."""
+_ACROSS, _WIDE, _HIGH, _NUMBER = 8, 100, 15, 12
+"""Columns that a long text runs across, the signs that these hold, points of a line, signs of a number."""
 
 _DAY = "2000-01-01T00:00:00Z"
 
 Formula = Callable[[int, int], str]
 """Row and column of a matrix → the formula of that number, without `=`."""
+
+
+class Named(str):
+    """A cell, as a formula calls it, whose word is a label. Final."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +96,10 @@ class Book:
     def open(self, name: str) -> str:
         """A new sheet; its name."""
         sheet = self.workbook.create_sheet(name)
-        sheet.column_dimensions["A"].width = 18
+        sheet.column_dimensions["A"].width, sheet.freeze_panes = 18, "B1"
+        sheet.sheet_format.defaultColWidth = _NUMBER
+        sheet.sheet_properties.pageSetUpPr = PageSetupProperties(fitToPage=True)
+        sheet.page_setup.orientation, sheet.page_setup.fitToHeight = "landscape", 0  # printed, as wide as the paper
         self.free[sheet.title] = 1
         return str(sheet.title)
 
@@ -153,14 +161,17 @@ class Book:
                 box.value, box.number_format, box.alignment = told, self.format, _RIGHT
 
     def labels(self, place: Place, corner: str, rows: Sequence[str], columns: Sequence[str]) -> None:
-        """Names of rows and columns; one that begins with `=` is a formula of ours, which names a word's cell."""
+        """Names of rows and columns: words, or `Named` cells that hold them."""
         down, across = (columns, rows) if place.flipped else (rows, columns)
         _write(self._box(place.sheet, place.row - 1, place.column - 1), corner)
         places = [(place.row + at, place.column - 1, name) for at, name in enumerate(down)]
         places += [(place.row - 1, place.column + at, name) for at, name in enumerate(across)]
         for row, column, name in places:
             box = self._box(place.sheet, row, column)
-            box.value, box.font = name, _INK
+            _write(box, shortened(name, 60))
+            if isinstance(name, Named):
+                box.value = f"={name}"
+            box.font = _INK
             box.alignment = _RIGHT if row < place.row else Alignment()
 
     def shade(self, place: Place) -> None:

@@ -13,7 +13,7 @@ from regard.language import say
 from regard.views import cell_end
 from regard.views.cell_parts import Style
 from regard.views.derivation_cell import LETTER
-from regard.views.xlsx.book import Book, Place
+from regard.views.xlsx.book import Book, Named, Place
 from regard.views.xlsx.matrices import HIDDEN
 from regard.views.xlsx.steps import Steps, normed, turned
 from regard.views.xlsx.vectors import Column, Line, Matrix, Vectors
@@ -85,7 +85,7 @@ class _Workbook:
             if name in cell:
                 self.vectors.alone(home, name, name, cell.scalar(name))
         self._sums(home)
-        lines = [f"={self.keys.at(at, 0, home, fixed=True)}" for at in range(len(cell["keys"]))]
+        lines = [Named(self.keys.at(at, 0, home, fixed=True)) for at in range(len(cell["keys"]))]
         keys = Matrix("keys", "k", cell["keys"], cell.key, lambda i: at("key", i, home))
         values = Matrix("values", "v", cell["values"], cell.key, lambda i: at("value", i, home))
         self.vectors.table(home, lines, self._scores(home), keys, values)
@@ -118,7 +118,10 @@ class _Workbook:
         home = self._sheet(self.style.say("next_word"), self.style.say("section_joined"))
         vectors.row(home, "state", "h_d", cell["state"], len(cell["state"]))
         width = len(cell["context"])
-        joined: Line = lambda i: at("context", i, home) if i < width else at("state", i - width, home)  # noqa: E731
+
+        def joined(i: int) -> str:
+            return at("context", i, home) if i < width else at("state", i - width, home)
+
         vectors.row(home, "joined", "[A; h_d]", joined, len(cell["joined"]))
         steps = Steps(vectors, home, "joined")
         steps.add("joined_raw", "W·[A; h_d]", vectors.product("joined", "w_joined", home))
@@ -159,17 +162,20 @@ class _Workbook:
         steps.add("scores", "s", self._score(home))
         steps.add("multiplied", "c·s", lambda i: f"{at('scores', i, home)}*{one('scale', home)}")
         if "softcap" in cell:
-            cap = lambda i: one("softcap", home)  # noqa: E731
-            steps.add("capped", "cap", lambda i: f"{cap(i)}*TANH({at('multiplied', i, home)}/{cap(i)})")
-        steps.plus("scaled", "s + b", *([Column("bias", "b", cell["bias"])] if "bias" in cell else []))
+            cap = one("softcap", home)
+            steps.add("capped", "cap", lambda i: f"{cap}*TANH({at('multiplied', i, home)}/{cap})")
+        bias = [Column("bias", "b", cell["bias"])] if "bias" in cell else []
+        steps.plus("scaled", "s + b" if bias else "s", *bias)
         steps.given(Column("mask", "M", np.isfinite(cell["masked"]).astype(float)))
         steps.add("masked", "s", lambda i: f"IF({at('mask', i, home)}=1,{at('scaled', i, home)},{HIDDEN})")
-        s = lambda i: at("masked", i, home)  # noqa: E731
-        steps.add(
-            "exponentials", "exp(s − max)", lambda i: f"IF(ISNUMBER({s(i)}),EXP({s(i)}-{one('largest', home)}),0)"
-        )
-        whole = lambda i: one("total", home)  # noqa: E731
-        steps.add("weights", "α", lambda i: f"IF({whole(i)}=0,0,{at('exponentials', i, home)}/{whole(i)})")
+        largest, whole = one("largest", home), one("total", home)
+
+        def power(i: int) -> str:
+            score = at("masked", i, home)
+            return f"IF(ISNUMBER({score}),EXP({score}-{largest}),0)"
+
+        steps.add("exponentials", "exp(s − max)", power)
+        steps.add("weights", "α", lambda i: f"IF({whole}=0,0,{at('exponentials', i, home)}/{whole})")
         return steps.columns
 
     def _score(self, home: str) -> Line:

@@ -8,7 +8,7 @@ import numpy as np
 from regard.inspection import formulas
 from regard.inspection.derivation import Derivation, Step
 from regard.views.derivation import Wish, told
-from regard.views.xlsx.book import Book, Formula, Place
+from regard.views.xlsx.book import Book, Formula, Named, Place
 
 HIDDEN = '"−∞"'
 _TURNED = ("scores", "scaled", "mask", "masked", "exponentials", "totals", "weights", "context")
@@ -139,7 +139,7 @@ class _Workbook:
     def _names(self, axis: str, count: int, home: str) -> Sequence[str]:
         """Labels: the words, wherever they are changed, or the numbers of a width."""
         if axis in self.words:
-            return [f"={self.words[axis].at(at, 0, home, fixed=True)}" for at in range(count)]
+            return [Named(self.words[axis].at(at, 0, home, fixed=True)) for at in range(count)]
         return [""] if axis == "one" else [f"d{at}" for at in range(1, count + 1)]
 
     def _place(self, name: str, head: int) -> Place:

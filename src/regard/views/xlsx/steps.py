@@ -41,12 +41,14 @@ def normed(steps: Steps, cell: Cell, part: str, sign: str) -> None:
     """Minus the mean, where the norm takes it off; by √(mean square + ε); times g, plus b."""
     vectors, home, before = steps.vectors, steps.home, steps.last
     centred, shifted, n = f"{part}_mean" in cell, f"{part}_shift" in cell, len(cell[f"{part}_gain"])
-    span = lambda: vectors.places[before].span(home)  # noqa: E731
+
+    def size(i: int) -> str:
+        square = f"{'DEVSQ' if centred else 'SUMSQ'}({vectors.places[before].span(home)})"
+        return f"SQRT({square}/{n}+{vectors.one(f'{part}_epsilon', home)})"
+
     if centred:
-        vectors.alone(home, f"{part}_mean", "mean", lambda i: f"AVERAGE({span()})")
+        vectors.alone(home, f"{part}_mean", "mean", lambda i: f"AVERAGE({vectors.places[before].span(home)})")
     vectors.alone(home, f"{part}_epsilon", "ε", _epsilon(cell, part, before, centred))
-    square = "DEVSQ" if centred else "SUMSQ"
-    size: Line = lambda i: f"SQRT({square}({span()})/{n}+{vectors.one(f'{part}_epsilon', home)})"  # noqa: E731
     vectors.alone(home, f"{part}_size", "size", size)
     for name, letter in (("gain", "g"), ("shift", "b")) if shifted else (("gain", "g"),):
         steps.given(Column(f"{part}_{name}", letter, cell[f"{part}_{name}"]))
