@@ -83,7 +83,7 @@ def test_one_by_one_within_what_is_named() -> None:
 def test_patching_from_the_same_text_and_from_another() -> None:
     """The RNN hands on what it found in the source: with that of the dog, *chat* is not what it would say."""
     same = told("--patch", LINE, "--of", "queries")
-    assert all(abs(each["delta_log_prob"]) <= 1e-6 for each in same["effects"])
+    assert all(abs(each["delta_log_prob"]) <= 1e-5 for each in same["effects"])
     assert same["patch"]["log_prob"] == pytest.approx(same["baseline"]["log_prob"])
     other = told("--patch", "The black dog ate the mouse.", "--of", "queries")
     first = other["effects"][0]

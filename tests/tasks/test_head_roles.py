@@ -73,7 +73,7 @@ def test_an_encoders_vector_is_weighed_where_it_is_named(made: Path) -> None:  #
 
 def test_patching_a_decoder_of_transformers(neox: Path) -> None:
     same = regard.evidence(str(neox), LINE, target=" cat", kind="layers", patch=LINE)
-    assert all(abs(each.change) <= 1e-6 for each in same.found.effects)
+    assert all(abs(each.change) <= 1e-5 for each in same.found.effects)
     assert same.patch is not None
     assert same.patch.log_prob == pytest.approx(same.found.log_prob)
     other = regard.knockout(str(neox), LINE, layer=1, head=2, query=3, patch=LINE.replace("black", "cat"))

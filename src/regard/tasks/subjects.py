@@ -76,15 +76,15 @@ def elsewhere(of: Any, subject: Any, text: str) -> Subject:
         raise BadInput("look_empty")
     if isinstance(of, Translator):
         source = tidy(text)
-        found: Subject = replace(
-            subject, sequences={**subject.sequences, SOURCE: given_side(source, of.tokenizer.encode(source))}
-        )
+        side = given_side(source, of.tokenizer.encode(source))
+        _refuse_too_long(of, side, of.longest)
+        found: Subject = replace(subject, sequences={**subject.sequences, SOURCE: side})
         return found
     first = subject.asked[0]
     more = [] if subject.vectors else list(subject.sequences[next(reversed(subject.sequences))].ids[first + 1 :])
     if isinstance(of, Generator):
         whole = _longer(text_side(text, of.tokenizer), more, of.tokenizer)
-        _refuse_too_long(of, whole)
+        _refuse_too_long(of, whole, of.model.config.max_len)
         sequences, count = {READ: whole}, len(whole.ids)
         return replace(subject, sequences=sequences, asked=range(count - 1 - len(more), count))
     return _theirs_elsewhere(of, subject, text, more)
@@ -121,13 +121,12 @@ def _continued(of: Generator, text: str, target: str | None) -> tuple[Own, Targe
         raise BadInput("look_empty")
     continuation = [] if target is None else list(of.tokenizer.encode(typed(target).text).ids)
     whole = _longer(prompt, continuation[:-1], of.tokenizer)
-    _refuse_too_long(of, whole)
+    _refuse_too_long(of, whole, of.model.config.max_len)
     asked = range(len(prompt.ids) - 1, len(whole.ids))
     return Own(of.model, {READ: whole}, asked), Target(tuple(continuation)) if continuation else None
 
 
-def _refuse_too_long(of: Generator, whole: Side) -> None:
-    longest = of.model.config.max_len
+def _refuse_too_long(of: Any, whole: Side, longest: int) -> None:
     if len(whole.ids) > longest:
         raise BadInput("look_too_long", tokens=len(whole.ids), name=of.name, longest=longest)
 
