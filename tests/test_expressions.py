@@ -59,6 +59,16 @@ def test_what_is_no_sum(text: str, place: int) -> None:
     assert (caught.value.code, caught.value.facts["place"]) == ("words_expression", place)
 
 
+@pytest.mark.parametrize(
+    "text", ["1e400*king", "king - 1e308*man", "1e99*(1e99 king) + man", "1e308*(1e308*a) - a", "a / 1e-99"]
+)
+def test_a_weight_that_no_sum_can_carry(text: str) -> None:
+    with pytest.raises(BadInput) as caught:
+        parse(text)
+    assert caught.value.code == "words_weight"
+    assert parse("1e50*king") == {"king": 1e50}
+
+
 def test_a_quote_that_is_not_closed() -> None:
     with pytest.raises(BadInput, match="character 8"):
         parse('king - "man')

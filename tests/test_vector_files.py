@@ -94,6 +94,7 @@ def test_a_number_may_be_a_word(tmp_path: Path) -> None:
         (5, "cat 1 2 3 4", "vectors_ragged", {"line": 5, "came": 4, "width": 3}),
         (2, "", "vectors_ragged", {"line": 2, "came": 0, "width": 3}),
         (4, "cat 1 2,5 3", "vectors_number", {"line": 4, "place": 2, "came": "2,5"}),
+        (3, "cat 1_0 2 3", "vectors_number", {"line": 3, "place": 1, "came": "1_0"}),
         (4, "cat 1 nan 3", "vectors_not_finite", {"line": 4, "place": 2, "came": "nan"}),
         (1, "cat 1 2 -inf", "vectors_not_finite", {"line": 1, "place": 3, "came": "-inf"}),
         (1, "cat 1 2 1e39", "vectors_not_finite", {"line": 1, "place": 3, "came": "1e39"}),

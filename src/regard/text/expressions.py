@@ -26,13 +26,16 @@ _TOKEN = re.compile(
     r"|(?P<word>[^\s()（）\"“「『＋－−×]+))"
 )
 _DEEPEST = 100
+_HEAVIEST = 1e50
+"""A weight is at most this large: squares of larger ones are no numbers any more."""
 
 
 def parse(text: str) -> Sum:
     """The words of a sum with their weights, in order.
 
     Raises:
-        BadInput: `words_expression`, with the place where it stops to be one.
+        BadInput: `words_expression`, with the place where it stops to be one; `words_quote`, one that is not closed;
+            `words_weight`, one too large to be added.
 
     >>> parse("king - man + woman")
     {'king': 1.0, 'man': -1.0, 'woman': 1.0}
@@ -53,6 +56,9 @@ class _Reader:
         found = self.sum(1.0)
         if self.at < len(self.tokens):
             raise self.wrong()
+        for word, weight in found.items():
+            if not abs(weight) <= _HEAVIEST:
+                raise BadInput("words_weight", text=self.text[:200], word=word[:40], most=f"{_HEAVIEST:g}")
         return found
 
     def sum(self, weight: float) -> Sum:

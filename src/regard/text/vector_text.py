@@ -125,6 +125,6 @@ def _value(text: bytes, place: int, line: int, name: str) -> float:
 
 def _number(text: bytes) -> float | None:
     try:
-        return float(text)
+        return None if b"_" in text else float(text)  # Python's own reading lets 1_0 pass for ten
     except ValueError:
         return None
