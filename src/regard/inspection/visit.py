@@ -28,8 +28,8 @@ LEAST = 1e-3
 _SCRATCH = 2**24
 """Bytes of weights that are made at once where every row is wanted."""
 
-_CACHED = 2**20
-"""Bytes of sampled weights that are made at once: they, and the values that are widened for them, stay in cache."""
+_PIECE = 2**20
+"""Bytes of sampled weights that are made at once; so the values widened for them are few, too."""
 
 SIDES = ("query", "key", "value", "context")
 """What enters a kernel, and what leaves it."""
@@ -111,10 +111,10 @@ class Text:
         return max(found, key=lambda far: (far != far, far))
 
     def _some_heads(self) -> Iterator["Text"]:
-        """The heads, in groups that share keys, as many at once as `_CACHED` allows."""
+        """The heads, in groups that share keys, as many at once as `_PIECE` allows."""
         n_heads, n_shared, n_keys = len(self.query), len(self.key), self.key.shape[-2]
         group = n_heads // n_shared
-        at_once = max(1, _CACHED // (4 * SAMPLED * group * max(1, n_keys)))
+        at_once = max(1, _PIECE // (4 * SAMPLED * group * max(1, n_keys)))
         for first in range(0, n_shared, at_once):
             keys, heads = slice(first, first + at_once), slice(first * group, (first + at_once) * group)
             weights = None if self.weights is None else self.weights[heads]
