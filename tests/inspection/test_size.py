@@ -260,6 +260,20 @@ def test_what_cannot_be_built_is_refused(fields: dict, code: str) -> None:
     assert caught.value.code == code
 
 
+@pytest.mark.parametrize("layers", ["ab", 3, [[1]], [-1], [True], {"1": 1}])
+def test_layers_without_experts_are_a_list_of_numbers(layers: object) -> None:
+    with pytest.raises(BadInput) as caught:
+        described("qwen3_moe", WIDE | EXPERTS | {"mlp_only_layers": layers})
+    assert caught.value.code == "size_numbers"
+
+
+def test_layers_are_counted_not_walked_through() -> None:
+    deep = WIDE | EXPERTS | {"num_hidden_layers": 10**9, "decoder_sparse_step": 3, "mlp_only_layers": [2, 2, 3, 10**9]}
+    size, _ = described("qwen3_moe", deep)
+    with_experts = (10**9) // 3 - 1
+    assert size.parts["router"] == with_experts * WIDE["hidden_size"] * EXPERTS["num_experts"]
+
+
 def test_more_experts_than_there_are_cannot_be_chosen() -> None:
     with pytest.raises(BadInput) as caught:
         described("mixtral", DECODER | {"num_local_experts": 2, "num_experts_per_tok": 5})

@@ -128,8 +128,7 @@ def opt(f: Fields) -> Architecture | None:
 def _experts(f: Fields, d_shared: int = 0) -> Experts:
     """Those of Qwen, which may leave layers out."""
     n_layers, step = f.size("num_hidden_layers"), f.size("decoder_sparse_step", 1)
-    plain = f.values.get("mlp_only_layers") or []
-    layers = [at for at in range(n_layers) if at not in plain and (at + 1) % step == 0]
+    plain = {at for at in f.numbers("mlp_only_layers") if at < n_layers and (at + 1) % step == 0}
     count = f.size("num_experts", 0) or f.size("num_local_experts")
     chosen, d_ff = f.size("num_experts_per_tok", most=count), f.size("moe_intermediate_size")
-    return Experts(count, chosen, d_ff, len(layers), d_shared, shared_gate=d_shared > 0)
+    return Experts(count, chosen, d_ff, n_layers // step - len(plain), d_shared, shared_gate=d_shared > 0)

@@ -37,6 +37,17 @@ class Fields:
             raise BadInput("size_field", path=self.path, field=name, came=repr(value)[:60], least=least, most=most)
         return value
 
+    def numbers(self, name: str) -> list[int]:
+        """Whole numbers from 0; none where the field is not there.
+
+        Raises:
+            BadInput: `size_numbers`: it is something else.
+        """
+        found = self.values.get(name) or []
+        if not isinstance(found, list) or not all(type(each) is int and each >= 0 for each in found):
+            raise BadInput("size_numbers", path=self.path, field=name, came=repr(found)[:60])
+        return found
+
     def flag(self, name: str, default: bool = False) -> bool:
         """Yes or no."""
         value = self.values.get(name)
