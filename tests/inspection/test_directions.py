@@ -70,7 +70,7 @@ def test_how_a_word_is_found() -> None:
 
 @pytest.mark.parametrize("text", ["king - king", "man + 2(woman - woman) - man", "0*king"])
 def test_nothing_left(text: str) -> None:
-    with pytest.raises(BadInput, match="nothing is left"):
+    with pytest.raises(BadInput, match="Nothing is left"):
         point(HAND, text)
 
 
