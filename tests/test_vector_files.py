@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -282,6 +283,16 @@ def test_a_changed_file_is_read_again(tmp_path: Path, cache: Path) -> None:
     written(tmp_path, "\n".join(lines(WORDS, TABLE + 1)))
     same(path, WORDS, TABLE + 1)
     assert len(list(cache.iterdir())) == 1
+
+
+def test_a_change_that_no_sample_meets_is_seen_by_its_time(
+    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(vector_store, "_SAMPLE", 0)
+    for time, last in ((1, 4.0), (2, 5.0)):
+        path = written(tmp_path, f"king 1 2\nqueen 3 {last}")
+        os.utime(path, ns=(time, time))
+        assert read(path).table[1, 1] == last
 
 
 def test_nothing_is_kept_of_a_file_that_is_gone(tmp_path: Path, cache: Path) -> None:
