@@ -36,7 +36,7 @@ def page(results: Sequence[Result], order: Sequence[str], facts: dict[str, Any])
     parts = [
         "# Which attention translates best in the same time?",
         _told(results, facts),
-        "![BLEU of each model, mean and range over the seeds](images/comparison.svg)",
+        "![BLEU of each model, and by length of the source](images/comparison.svg)",
         markdown.render(table(kinds)).strip(),
         "Figures are means over the seeds, with the lowest and the highest in brackets.",
         "## By length of the source",
@@ -103,8 +103,8 @@ def picture(kinds: Kinds) -> Picture:
     """BLEU of each kind, with half the range over the seeds, above BLEU by length."""
     bleu = [[each["bleu"] for each in found] for found in kinds.values()]
     middle = tuple((min(row) + max(row)) / 2 for row in bleu)
-    series = Series(
-        name="BLEU", x=tuple(kinds), y=middle, kind="points", errors=tuple((max(row) - min(row)) / 2 for row in bleu)
-    )
-    marks = Marks(title="BLEU: from the lowest to the highest seed", series=(series,), y_axis="BLEU", digits=1)
+    spread = tuple((max(row) - min(row)) / 2 for row in bleu) if any(len(row) > 1 for row in bleu) else ()
+    series = Series(name="BLEU", x=tuple(kinds), y=middle, kind="points", errors=spread)
+    title = "BLEU: from the lowest to the highest seed" if spread else "BLEU of one seed"
+    marks = Marks(title=title, series=(series,), y_axis="BLEU", digits=1)
     return Rows(parts=(marks, lengths(kinds).parts[1]))

@@ -16,7 +16,7 @@ from samples import CHINESE, EMPTY, EVERYTHING, HOSTILE, MARKS, SOURCE, TABLE, a
 from regard.core.errors import BadInput, Failure
 from regard.views import png
 from regard.views.alignment import alignment
-from regard.views.picture import Columns, Formula, Grid, Links, Picture, Rows, Text
+from regard.views.picture import Columns, Formula, Grid, Links, Marks, Picture, Rows, Series, Text
 from regard.views.png import fonts
 
 NOWHERE = "\U0010fffd"  # private use: no font has a glyph for it
@@ -71,6 +71,20 @@ def test_numbers_of_an_alignment() -> None:
     assert numbers(matrix) == pytest.approx(matrix.values.ravel(), abs=5e-3)
     for tokens in (links.top, links.bottom):
         assert set(tokens) <= set(words(links))
+
+
+def test_names_of_many_keep_apart() -> None:
+    """Names below an axis are broken where they would run into each other; a long legend takes a second line."""
+    names = ("one", "two, with input feeding", "three, with input feeding", "four", "five", "six", "seven", "eight")
+    one = Marks(series=(Series("score", names, tuple(map(float, range(8))), "points"),))
+    assert {"one", "two, with\ninput\nfeeding"} <= set(words(one))
+    many = Marks(series=tuple(Series(f"{name} of them", ("a", "b"), (1.01, 2.02)) for name in names))
+    with matplotlib.rc_context():
+        drawn, _ = png.figure(many, lang="en")
+        places = [each.get_position() for each in drawn.findobj(Written) if each.get_text().endswith(" of them")]
+    assert len({x for x, _ in places}) < len(places) == 8
+    assert len({y for _, y in places}) > 1
+    assert not {"1.01", "2.02"} & set(words(many)), "numbers beside so many lines would not be read"
 
 
 def test_numbers_of_marks_and_tables() -> None:

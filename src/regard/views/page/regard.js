@@ -350,7 +350,7 @@ function plane(data, words) {
 }
 
 const tinted = (node, at) => {
-  node.style.setProperty("--tint", `var(--series-${at % 6})`);
+  node.style.setProperty("--tint", `var(--series-${at % 8})`);
   return node;
 };
 

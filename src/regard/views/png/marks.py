@@ -8,14 +8,13 @@ from matplotlib.patheffects import withStroke
 
 from regard.views.picture import Marks, Series
 from regard.views.png.fonts import Fonts
-from regard.views.png.paper import BODY, INK, LINE, MUTED, SMALL, Block, measure, write
-from regard.views.signs import minus, number, visible
+from regard.views.png.legend import INKS, SHAPES, legend
+from regard.views.png.paper import INK, LEADING, LINE, MUTED, SMALL, Block, measure, write
+from regard.views.signs import minus, number, visible, wrap
 
-_WIDE, _HIGH, _LEFT, _HEAD, _FOOT = 430.0, 210.0, 36.0, 36.0, 40.0
-# Okabe and Ito (2008): told apart by every kind of colour vision; the darker ones, for white paper.
-INKS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00")
-SHAPES = "osD^vP"
-_FEW = 8
+_WIDE, _HIGH, _LEFT, _HEAD, _FOOT = 430.0, 210.0, 36.0, 21.5, 40.0
+_FEW, _LINES = 8, 5
+"""At most so many places, and so many lines, have their numbers beside them."""
 
 
 def marks(picture: Marks, fonts: Fonts, width: float) -> Block:
@@ -23,21 +22,36 @@ def marks(picture: Marks, fonts: Fonts, width: float) -> Block:
     if not picture.series:
         return Block(0.0, 0.0, lambda axes, x, y: None)
 
+    told, names = legend([series.name for series in picture.series], fonts, _LEFT + _WIDE), _places(picture)
+    ticks = _ticks(names or [], fonts)
+    head, foot = told.height + _HEAD, _FOOT + SMALL * LEADING * max(tick.count("\n") for tick in [*ticks, ""])
+
     def paint(axes: Axes, x: float, y: float) -> None:
         across, down = axes.get_xlim()[1], axes.get_ylim()[0]
-        place = ((x + _LEFT) / across, 1 - (y + _HEAD + _HIGH) / down, _WIDE / across, _HIGH / down)
+        place = ((x + _LEFT) / across, 1 - (y + head + _HIGH) / down, _WIDE / across, _HIGH / down)
         inner = axes.figure.add_axes(place)
-        names = _places(picture)
         for at, series in enumerate(picture.series):
             _draw(inner, series, [_where(x, names) for x in series.x], at, len(picture.series))
-        _dress(inner, picture, names, fonts)
-        _legend(axes, x, y + 10, picture, fonts)
-        write(axes, x, y + _HEAD - 8, visible(picture.y_axis), fonts, SMALL, color=MUTED)
-        if len(names or ()) <= _FEW and all(len(series.x) <= _FEW for series in picture.series):
+        _dress(inner, picture, ticks, fonts)
+        told.paint(axes, x, y)
+        write(axes, x, y + head - 8, visible(picture.y_axis), fonts, SMALL, color=MUTED)
+        if _few(picture, names):
             for at, series in enumerate(picture.series):
                 _numbers(inner, series, at, picture, names, fonts)
 
-    return Block(_LEFT + _WIDE, _HEAD + _HIGH + _FOOT, paint)
+    return Block(_LEFT + _WIDE, head + _HIGH + foot, paint)
+
+
+def _few(picture: Marks, names: list[str] | None) -> bool:
+    """Whether numbers beside the marks would still be read."""
+    lines = sum(series.kind != "bars" for series in picture.series)
+    return lines <= _LINES and len(names or ()) <= _FEW and all(len(series.x) <= _FEW for series in picture.series)
+
+
+def _ticks(names: list[str], fonts: Fonts) -> list[str]:
+    """The names broken into lines, so that each keeps to its place."""
+    room = _WIDE / max(1, len(names))
+    return ["\n".join(wrap(fonts.drawable(visible(name)), room, lambda t: measure(t, fonts, SMALL))) for name in names]
 
 
 def _places(picture: Marks) -> list[str] | None:
@@ -70,7 +84,7 @@ def _draw(axes: Axes, series: Series, xs: list[float], at: int, count: int) -> N
     axes.errorbar(xs, series.y, errors, markersize=5, linewidth=1.8, elinewidth=1.2, capsize=3, **looks)
 
 
-def _dress(axes: Axes, picture: Marks, names: list[str] | None, fonts: Fonts) -> None:
+def _dress(axes: Axes, picture: Marks, ticks: list[str], fonts: Fonts) -> None:
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.spines["bottom"].set_color(MUTED)
     axes.set_axisbelow(True)
@@ -83,19 +97,10 @@ def _dress(axes: Axes, picture: Marks, names: list[str] | None, fonts: Fonts) ->
         axes.axhline(0, color=MUTED, linewidth=0.8)
         axes.set_ylim(bottom=axes.get_ylim()[0] if axes.dataLim.y0 < 0 else 0.0)
     looks: dict[str, Any] = {"family": list(fonts.families), "parse_math": False}
-    if names is not None:
-        axes.set_xlim(-0.5, len(names) - 0.5)
-        axes.set_xticks(range(len(names)), [fonts.drawable(visible(name)) for name in names], size=SMALL, **looks)
+    if ticks:
+        axes.set_xlim(-0.5, len(ticks) - 0.5)
+        axes.set_xticks(range(len(ticks)), ticks, size=SMALL, **looks)
     axes.set_xlabel(fonts.drawable(visible(picture.x_axis)), size=SMALL, color=MUTED, labelpad=6, **looks)
-
-
-def _legend(axes: Axes, x: float, y: float, picture: Marks, fonts: Fonts) -> None:
-    """A mark and a name for each series, in one line."""
-    for at, series in enumerate(picture.series):
-        tint = INKS[at % len(INKS)]
-        axes.plot([x + 4], [y - 3.5], marker=SHAPES[at % len(SHAPES)], color=tint, markersize=5.5)
-        write(axes, x + 13, y, visible(series.name), fonts, BODY)
-        x += measure(visible(series.name), fonts) + 32
 
 
 def _numbers(axes: Axes, series: Series, at: int, picture: Marks, names: list[str] | None, fonts: Fonts) -> None:

@@ -7,12 +7,11 @@ from matplotlib.axes import Axes
 from regard.views.picture import Marks
 from regard.views.plane import groups, laid
 from regard.views.png.fonts import Fonts
-from regard.views.png.marks import INKS, SHAPES
-from regard.views.png.paper import BODY, INK, LINE, MUTED, SMALL, Block, measure, write
+from regard.views.png.legend import INKS, SHAPES, legend
+from regard.views.png.paper import INK, LINE, MUTED, SMALL, Block, measure, write
 from regard.views.signs import visible
 
 _WIDE, _HIGH, _HEAD, _FOOT, _GAP, _EDGE = 560.0, 400.0, 18.0, 30.0, 7.0, 40.0
-_LEGEND = 18.0
 _GROUND = {"facecolor": "white", "edgecolor": "none", "pad": 0.2}
 """Under a name: lines that lead to others end there."""
 
@@ -24,7 +23,8 @@ def plane(picture: Marks, fonts: Fonts, width: float) -> Block:
         return measure(visible(name), fonts, SMALL) + 2, SMALL * 1.25
 
     kinds = groups(picture)
-    head = _HEAD + (_LEGEND if any(kinds) else 0.0)
+    told = legend(kinds, fonts, _WIDE)
+    head = _HEAD + told.height
     spots = laid(picture, (_WIDE, _HIGH), size, _GAP, _EDGE)
 
     def paint(axes: Axes, x: float, y: float) -> None:
@@ -54,18 +54,8 @@ def plane(picture: Marks, fonts: Fonts, width: float) -> Block:
                     [x + spot.x, middle], [top + spot.y, over + SMALL * 0.6], color=MUTED, linewidth=0.5, zorder=1
                 )
             write(axes, left + 1, over + SMALL, visible(spot.label), fonts, SMALL, color=INK, bbox=_GROUND)
-        _legend(axes, x, y + 10, kinds, fonts)
+        told.paint(axes, x, y)
         write(axes, x, top - 8, visible(f"↑ {picture.y_axis}"), fonts, SMALL, color=MUTED)
         write(axes, x, top + _HIGH + 16, visible(f"→ {picture.x_axis}"), fonts, SMALL, color=MUTED)
 
     return Block(_WIDE, head + _HIGH + _FOOT, paint)
-
-
-def _legend(axes: Axes, x: float, y: float, kinds: list[str], fonts: Fonts) -> None:
-    """A mark and a name for each kind of points, in one line."""
-    for at, kind in enumerate(kinds):
-        if kind:
-            tint = INKS[at % len(INKS)]
-            axes.plot([x + 4], [y - 3.5], marker=SHAPES[at % len(SHAPES)], color=tint, markersize=5.5)
-            write(axes, x + 13, y, visible(kind), fonts, BODY)
-            x += measure(visible(kind), fonts) + 32
