@@ -1,5 +1,6 @@
 """The compiled products: torch's numbers, exact sums of whole numbers, no row that feels another; else torch's."""
 
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -117,6 +118,9 @@ def test_without_a_compiler_or_with_one_that_cannot_torch_does_it(
     (tmp_path / "bad.c").write_text("int multiply(")
     with monkeypatch.context() as patch:
         patch.setattr(products, "SOURCE", tmp_path / "bad.c")
+        assert products._loaded.__wrapped__() is None
+    with monkeypatch.context() as patch:
+        patch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))  # nothing may be written on this machine
         assert products._loaded.__wrapped__() is None
     monkeypatch.setattr(compiled, "compiler", lambda: None)
     assert products._loaded.__wrapped__() is None

@@ -45,7 +45,7 @@ def kernel(device: torch.device, work: int) -> Kernel | None:
 
 
 def built(source: Path, *more: str) -> ctypes.CDLL | None:
-    """A C file, compiled for this processor and opened; None where there is no compiler, or it cannot.
+    """A C file, compiled for this processor and opened; None where there is no compiler, it cannot, or may not write.
 
     Args:
         more: flags; without them it is tried again where they are not known.
@@ -53,14 +53,14 @@ def built(source: Path, *more: str) -> ctypes.CDLL | None:
     name = compiler()
     if name is None:
         return None
-    with tempfile.TemporaryDirectory() as folder:
-        library = Path(folder) / f"{source.stem}.so"
-        command = [name, *FLAGS, *more, "-shared", "-fPIC", "-o", str(library), str(source), "-lm"]
-        try:
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            library = Path(folder) / f"{source.stem}.so"
+            command = [name, *FLAGS, *more, "-shared", "-fPIC", "-o", str(library), str(source), "-lm"]
             subprocess.run(command, check=True, capture_output=True, timeout=60)
             return ctypes.CDLL(str(library))
-        except (subprocess.SubprocessError, OSError):
-            return built(source) if more else None
+    except (subprocess.SubprocessError, OSError):
+        return built(source) if more else None
 
 
 @cache
