@@ -42,7 +42,7 @@ class Cut:
         """One a place.
 
         Raises:
-            BadInput: `no_site`, `no_head`, `edge_outside`, `tokens_absent`, `tokens_twice`.
+            BadInput: `no_site`, `no_head`, `edge_outside`, `tokens_absent`, `tokens_twice`, `tokens_unnamed`.
         """
         sites = self._sites(subject)
         found = [
@@ -105,7 +105,7 @@ def tokens(named: Named, side: Side) -> At:
     """The tokens of a text that are named.
 
     Raises:
-        BadInput: `tokens_absent`, `tokens_twice`.
+        BadInput: `tokens_absent`, `tokens_twice`, `tokens_unnamed`.
     """
     found = _read(named)
     if not isinstance(found, str):
@@ -174,12 +174,23 @@ def _meant(asked: At, number: int) -> bool:
 
 
 def _read(named: Named) -> Named:
-    """Numbers as numbers."""
+    """Numbers as numbers.
+
+    Raises:
+        BadInput: `tokens_unnamed`: no token has such a name, or what is named is not one beside the other.
+    """
     found = _NUMBERS.fullmatch(named.strip()) if isinstance(named, str) else None
     if found is None:
-        return named
-    first, last = int(found[1]), int(found[2] or found[1])
-    return first if found[2] is None else range(first, max(first, last) + 1)
+        tokens: Any = named
+    else:
+        tokens = int(found[1]) if found[2] is None else range(int(found[1]), int(found[2]) + 1)
+    if tokens is None or isinstance(tokens, str):
+        return tokens
+    if isinstance(tokens, range) and tokens.step == 1 and 0 <= tokens.start < tokens.stop:
+        return tokens
+    if isinstance(tokens, int | np.integer) and not isinstance(tokens, bool) and tokens >= 0:
+        return int(tokens)
+    raise BadInput("tokens_unnamed", came=str(named))
 
 
 def _places(text: str, side: Side) -> list[int | range]:

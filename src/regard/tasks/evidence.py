@@ -8,13 +8,14 @@ from typing import Any, Literal
 from torch import Tensor
 
 from regard.core.errors import BadInput
+from regard.core.nearest import one_of
 from regard.inspection.evidence import Effect, Evidence, Target, effects, goal_of, log_prob_of
 from regard.inspection.evidence import evidence as gathered
 from regard.inspection.knockout import Edge, Knockout, Output
 from regard.inspection.knockout import How as Cutting
 from regard.inspection.subject import Own, Resumed, Subject
 from regard.models.gpt import Gpt
-from regard.tasks.cuts import Cut, Named, patched, refuse_unaligned
+from regard.tasks.cuts import KINDS, Cut, Named, patched, refuse_unaligned
 from regard.tasks.evidence_told import Patch, Told
 from regard.tasks.reading import shown
 from regard.tasks.recording import opened
@@ -22,6 +23,10 @@ from regard.tasks.subjects import elsewhere, subject_of, tokens_of
 
 How = Literal["renormalised", "zeroed", "mean", "patched"]
 """Edges are cut before softmax, or after it; or what heads hand on is replaced: by its mean, by another text's."""
+
+
+HOWS = ("renormalised", "zeroed", "mean")
+"""What may be asked for; `patched` is what another text makes of it."""
 
 
 def evidence(
@@ -58,12 +63,18 @@ def evidence(
 
     Raises:
         BadInput: an empty text, one too long, a model without attention, an edge that is not there; `foreign_mute`;
-            `patch_lengths`, `patch_outside`: texts that cannot be laid on each other; `patch_edges`.
+            `tokens_unnamed`; `unknown_choice`, `setting_bound`: a choice that is none; `patch_lengths`,
+            `patch_outside`: texts that cannot be laid on each other; `patch_edges`.
 
     >>> told = evidence("en-fr", "The black cat ate the mouse.", most=3)
     >>> [told.place(effect)["key_token"] for effect in told.found.effects][:1]
     [' ate']
     """
+    one_of(how, HOWS, "how")
+    if kind is not None:
+        one_of(kind, KINDS, "kind")
+    if most < 1:
+        raise BadInput("setting_bound", option="most", came=most, rule="≥ 1")
     of, how, cut = opened(model), how if patch is None else "patched", Cut(part, layer, head, query, key)
     subject, wanted = subject_of(of, text, target, vector)
     if not subject.sites:

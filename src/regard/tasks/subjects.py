@@ -37,11 +37,13 @@ def subject_of(of: Any, text: str, target: str | None = None, vector: Named = No
         The subject, and the target; None where it is the model's own next token, or a vector.
 
     Raises:
-        BadInput: an empty text, one too long; `foreign_mute`: an encoder, which says nothing, and no vector is named;
-            `options_apart`: a target and a vector.
+        BadInput: an empty text or target, one too long; `foreign_mute`: an encoder, which says nothing, and no
+            vector is named; `options_apart`: a target and a vector.
     """
     if vector is not None and target is not None:
         raise BadInput("options_apart", one="--target", other="--vector")
+    if target == "":
+        raise BadInput("text_empty")
     text = typed(text).text
     if isinstance(of, Translator):
         sides = _pair(of, text, target)

@@ -88,8 +88,8 @@ def _title(target: Sequence[str], log_prob: float | None, lang: str | None) -> s
 
 
 def _shortly(tokens: Sequence[str]) -> str:
-    told = visible("".join(token.replace("Ġ", " ").replace("▁", " ") for token in tokens[:NAMED]).strip())
-    return told + " …" * (len(tokens) > NAMED)
+    told = "".join(token.replace("Ġ", " ").replace("▁", " ") for token in tokens[:NAMED])
+    return visible(told.strip(" ") or told) + " …" * (len(tokens) > NAMED)
 
 
 def _patched(patch: Patch, lang: str | None) -> list[str]:
