@@ -1,15 +1,13 @@
 """`regard evidence`: what an edge, a head, a layer or a span of text does to what a model says."""
 
-import sys
 from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from regard.cli.output import put
+from regard.cli.output import check_output, give
 from regard.cli.parameters import Lang, Output
 from regard.core.errors import BadInput
 from regard.core.nearest import one_of
-from regard.language import say
 from regard.models.catalogue import DEFAULTS
 
 if TYPE_CHECKING:
@@ -51,28 +49,16 @@ def evidence(
             one_of(value, known, name)
     _refuse_unfit(of, how, patch, part, (layer, head, query, key))
     from regard.tasks import evidence as task
-    from regard.tasks import pictures
     from regard.tasks.sources import whole
-    from regard.views import terminal
 
-    into_json = output is not None and output.lower().endswith(".json")
-    if output is not None and not into_json:
-        pictures.check_places([output])
+    check_output(output, form)
     named = (layer, head, query, key) != (None,) * 4
     otherwise = None if named else "heads" if patch is not None or how == "mean" else KINDS[0]
     told = task.evidence(
         model, whole(what, None, as_text=text), target=target, vector=vector, kind=of or otherwise, most=top,
         how=cast("How", how), patch=patch, part=part, layer=layer, head=head, query=query, key=key,
     )  # fmt: skip
-    if into_json or form == "json":
-        put(task.to_json(told), output if into_json else None)
-        return
-    drawn = told.picture(lang)
-    if output is None:
-        print(terminal.render(drawn))
-        return
-    note = pictures.write(drawn, output)
-    print(" ".join([say("cli.wrote", path=output), note]).strip(), file=sys.stderr)
+    give(lambda: task.to_json(told), lambda: told.picture(lang), output, form)
 
 
 def _refuse_unfit(of: str | None, how: str, patch: str | None, part: str | None, named: tuple[object, ...]) -> None:

@@ -1,16 +1,14 @@
 """`regard heads`: where to look: what each head does, and what is lost without it."""
 
 import json
-import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from regard.cli.output import put
+from regard.cli.output import check_output, give
 from regard.cli.parameters import Lang, Output
 from regard.core.errors import BadInput
 from regard.core.nearest import one_of
-from regard.language import say
 from regard.models.catalogue import DEFAULTS
 
 if TYPE_CHECKING:
@@ -48,14 +46,10 @@ def heads(
     if not readings and (part, layer, head, query) != (None,) * 4:
         raise BadInput("heads_scope_alone")
     from regard.tasks import heads as task
-    from regard.tasks import pictures
     from regard.tasks.sources import openings
-    from regard.views import terminal
 
     one_of(by, task.BY, "--by")
-    into_json = output is not None and output.lower().endswith(".json")
-    if output is not None and not into_json:
-        pictures.check_places([output])
+    check_output(output, form)
     texts = openings([] if what is None else [what], source, field=field, as_text=text, encoding=encoding)
     found: Found | Read
     if readings:
@@ -64,12 +58,9 @@ def heads(
         found = read(model, "\n".join(texts), Scope(part, layer, head), query=query, target=target)
     else:
         found = task.heads(model, list(texts), target=target, by=by, effect=effect)
-    if into_json or form == "json":
-        put(json.dumps(found.json(), ensure_ascii=False, allow_nan=False), output if into_json else None)
-        return
-    drawn = found.picture(lang, most=top) if isinstance(found, task.Found) else found.picture(lang)
-    if output is None:
-        print(terminal.render(drawn))
-        return
-    note = pictures.write(drawn, output)
-    print(" ".join([say("cli.wrote", path=output), note]).strip(), file=sys.stderr)
+    give(
+        lambda: json.dumps(found.json(), ensure_ascii=False, allow_nan=False),
+        lambda: found.picture(lang, most=top) if isinstance(found, task.Found) else found.picture(lang),
+        output,
+        form,
+    )

@@ -1,10 +1,15 @@
 """Where a result goes: to stdout, or whole into a file."""
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from regard.core.files import write_whole
 from regard.language import say
+
+if TYPE_CHECKING:
+    from regard.views.picture import Picture
 
 
 def put(made: str | bytes, path: str | None) -> None:
@@ -18,3 +23,34 @@ def put(made: str | bytes, path: str | None) -> None:
     else:
         write_whole(path, data)
     print(say("cli.wrote", path=path), file=sys.stderr)
+
+
+def check_output(path: str | None, form: str) -> None:
+    """Refuse, before any work is done, a file that cannot be written or whose name says no form."""
+    from regard.tasks import pictures
+
+    if path is not None and _is_json(path):
+        pictures.check_place(path)
+    elif path is not None:
+        pictures.check_places([path], alone=form == "json")
+
+
+def give(told: Callable[[], str], drawn: "Callable[[], Picture]", path: str | None, form: str) -> None:
+    """A result as JSON (`told`) or as a picture, printed or in a file: both, where a picture and JSON are asked for."""
+    into_json = path is not None and _is_json(path)
+    if into_json or form == "json":
+        put(told(), path if into_json else None)
+    if into_json or (path is None and form == "json"):
+        return
+    from regard.tasks import pictures
+    from regard.views import terminal
+
+    if path is None:
+        print(terminal.render(drawn()))
+        return
+    note = pictures.write(drawn(), path)
+    print(" ".join([say("cli.wrote", path=path), note]).strip(), file=sys.stderr)
+
+
+def _is_json(path: str) -> bool:
+    return path.lower().endswith(".json")

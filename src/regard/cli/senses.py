@@ -1,12 +1,11 @@
 """`regard senses`: one word in several sentences, and how its senses part layer by layer."""
 
 import json
-import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from regard.cli.output import put
+from regard.cli.output import check_output, give
 from regard.cli.parameters import Lang, Output
 from regard.cli.progress import counting
 from regard.cli.waiting import waiting
@@ -43,25 +42,16 @@ def senses(
     one_of(form, FORMS, "--format")
     if join is not None:
         one_of(join, JOINS, "--join")
-    from regard.tasks import pictures
-    from regard.views import terminal
-
-    into_json = output is not None and output.lower().endswith(".json")
-    if output is not None and not into_json:
-        pictures.check_places([output])
+    check_output(output, form)
     asked = _asked(similarity)
     found = _found(_gathered(word, sentences or [], source, text, encoding), model, choose, join, looks, layer)
     layers = range(-1, len(found.vectors)) if asked is None else asked
-    if into_json or form == "json":
-        told = found.json(layers)
-        put(json.dumps(told, ensure_ascii=False, allow_nan=False), output if into_json else None)
-        return
-    drawn = found.picture(lang, layers)
-    if output is None:
-        print(terminal.render(drawn))
-        return
-    note = pictures.write(drawn, output)
-    print(" ".join([say("cli.wrote", path=output), note]).strip(), file=sys.stderr)
+    give(
+        lambda: json.dumps(found.json(layers), ensure_ascii=False, allow_nan=False),
+        lambda: found.picture(lang, layers),
+        output,
+        form,
+    )
 
 
 def _asked(similarity: str | None) -> list[int] | None:

@@ -1,12 +1,11 @@
 """`regard words`: sums of word vectors, neighbours, analogies, directions."""
 
 import json
-import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from regard.cli.output import put
+from regard.cli.output import check_output, give
 from regard.cli.parameters import Lang, Output
 from regard.core.errors import BadInput
 from regard.core.nearest import one_of
@@ -41,20 +40,12 @@ def words(
 ) -> None:
     for value, known, name in ((form, FORMS, "form"), (method, METHODS, "method"), (embeddings, SIDES, "embeddings")):
         one_of(value, known, "--format" if name == "form" else f"--{name}")
-    if vectors is not None and model is not None:
-        raise BadInput("words_sources")
-    if analogies is not None and (expressions or direction is not None):
-        raise BadInput("words_analogies_alone")
-    if analogies is None and not expressions and direction is None:
-        raise BadInput("words_nothing_asked")
+    _refuse_unfit(vectors, model, expressions or [], direction, analogies)
     from regard.cli.waiting import waiting
-    from regard.tasks import pictures, word_vectors
+    from regard.tasks import word_vectors
     from regard.tasks import words as task
-    from regard.views import terminal
 
-    into_json = output is not None and output.lower().endswith(".json")
-    if output is not None and not into_json:
-        pictures.check_places([output])
+    check_output(output, form)
     with waiting() as tell:
         source = vectors if vectors is not None else model or DEFAULTS["generation"]
 
@@ -74,12 +65,21 @@ def words(
             found = asked.nearest((expressions or [""])[0], top)
         else:
             found = asked.similarity(expressions or ())
-    if into_json or form == "json":
-        put(json.dumps(found.json(), ensure_ascii=False, allow_nan=False), output if into_json else None)
-        return
-    drawn = found.picture(lang, drawn=output is not None)
-    if output is None:
-        print(terminal.render(drawn))
-        return
-    note = pictures.write(drawn, output)
-    print(" ".join([say("cli.wrote", path=output), note]).strip(), file=sys.stderr)
+    give(
+        lambda: json.dumps(found.json(), ensure_ascii=False, allow_nan=False),
+        lambda: found.picture(lang, drawn=output is not None),
+        output,
+        form,
+    )
+
+
+def _refuse_unfit(
+    vectors: str | None, model: str | None, expressions: list[str], direction: str | None, analogies: str | None
+) -> None:
+    """Options that say nothing, or too much, together."""
+    if vectors is not None and model is not None:
+        raise BadInput("words_sources")
+    if analogies is not None and (expressions or direction is not None):
+        raise BadInput("words_analogies_alone")
+    if analogies is None and not expressions and direction is None:
+        raise BadInput("words_nothing_asked")
