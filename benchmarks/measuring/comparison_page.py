@@ -23,6 +23,9 @@ HEAD = (
     "sentences/s, beam 5",
 )
 
+SPREAD = "Figures are means over the seeds, with the lowest and the highest in brackets."
+ALONE = "One seed says nothing of the spread: a difference of a point or two may be chance. More are to come."
+
 
 def by_kind(results: Sequence[Result], order: Sequence[str]) -> Kinds:
     """The results in this order of kinds; those without any are left out."""
@@ -38,7 +41,7 @@ def page(results: Sequence[Result], order: Sequence[str], facts: dict[str, Any])
         _told(results, facts),
         "![BLEU of each model, and by length of the source](images/comparison.svg)",
         markdown.render(table(kinds)).strip(),
-        "Figures are means over the seeds, with the lowest and the highest in brackets.",
+        SPREAD if len(_seeds(results)) > 1 else ALONE,
         "## By length of the source",
         markdown.render(lengths(kinds).parts[0]).strip(),
         "The figures of every run: [comparison.json](comparison.json). Again: `make compare` (hours).",
@@ -47,16 +50,20 @@ def page(results: Sequence[Result], order: Sequence[str], facts: dict[str, Any])
 
 
 def _told(results: Sequence[Result], facts: dict[str, Any]) -> str:
-    seeds = sorted({each["seed"] for each in results})
-    first = results[0]
+    seeds, first = _seeds(results), results[0]
+    named = f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"
     return (
         f"Every model learns from the same {first['pairs']:,} pairs with the same tokenizer, for {first['minutes']:g} "
         f"minutes of one processor core's time (not of the clock, so other work on the machine takes nothing away), "
-        f"with seeds {', '.join(map(str, seeds))}; then it translates {first['judged']:,} pairs that none has seen. "
+        f"with {named}; then it translates {first['judged']:,} pairs that none has seen. "
         f"Its learning rate rises and falls with the share of that time. In {first['precision']}, on "
         f"{facts['processor']}, torch {facts['torch']}, {facts['date']}. Speeds are of one core as well. "
         f"BLEU: `{first['signatures']['bleu']}`, beam 5."
     )
+
+
+def _seeds(results: Sequence[Result]) -> list[int]:
+    return sorted({each["seed"] for each in results})
 
 
 def table(kinds: Kinds) -> Table:
