@@ -11,6 +11,7 @@ import regard
 from regard.core.errors import BadInput
 from regard.inspection.directions import cosine
 from regard.tasks.word_vectors import tensor_of
+from regard.text.vectors import Vectors
 
 
 @pytest.fixture(scope="module")
@@ -166,3 +167,14 @@ def test_what_is_asked_of_a_file(tmp_path: Path) -> None:
     assert words.along(pairs).json()["pairs"][0]["cosine"] == pytest.approx(1)
     assert words.along(str(pairs), ["queen", "king"]).json()["words"][0]["word"] == "queen"
     assert np.array_equal(words.direction([("man", "woman")]).vector, words.direction("man:woman").vector)
+
+
+def test_a_file_of_pairs_in_another_encoding_and_with_a_bad_line(tmp_path: Path) -> None:
+    words = regard.words(Vectors(["thé", "café", "king"], np.eye(3)))
+    file = tmp_path / "pairs.txt"
+    file.write_bytes("thé:café\n\nking\n".encode("latin-1"))
+    with pytest.raises(BadInput) as caught:
+        words.direction(file, encoding="latin-1")
+    assert (caught.value.code, caught.value.facts["line"], caught.value.facts["came"]) == ("direction_line", 3, "king")
+    file.write_bytes("thé\tcafé\n".encode("latin-1"))
+    assert words.direction(file, encoding="latin-1").pairs[0].end == "café"

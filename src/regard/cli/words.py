@@ -60,7 +60,7 @@ def words(
         if analogies is not None:
             found = asked.analogies(analogies, method=method, encoding=encoding, tell=at_work)
         elif direction is not None:
-            found = asked.along(direction, expressions or (), top)
+            found = asked.along(asked.direction(direction, encoding=encoding), expressions or (), top)
         elif len(expressions or ()) == 1:
             found = asked.nearest((expressions or [""])[0], top)
         else:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from regard.core.errors import BadInput
 from regard.core.nearest import one_of
 from regard.inspection import analogies, directions, pairs
 from regard.inspection.directions import Near, Point
@@ -70,13 +71,14 @@ class Words:
         """The cosine between each two of some words or sums."""
         return similar(self._about({each: self.point(each) for each in expressions}), expressions)
 
-    def direction(self, given: str | Path | Sequence[tuple[str, str]]) -> Direction:
+    def direction(self, given: str | Path | Sequence[tuple[str, str]], *, encoding: str = "utf-8") -> Direction:
         """The direction from the first word of each pair to the second.
 
         Args:
             given: `man:woman, king:queen`; a file with a pair a line, a tab or a colon between; or pairs.
+            encoding: of the file.
         """
-        return pairs.direction(self.vectors, pairs_of(given), lower=self.lower, unit=self.unit)
+        return pairs.direction(self.vectors, pairs_of(given, encoding), lower=self.lower, unit=self.unit)
 
     def along(
         self, given: str | Path | Sequence[tuple[str, str]] | Direction, expressions: Sequence[str] = (), top: int = TOP
@@ -157,16 +159,27 @@ def _vectors(source: Any, embeddings: str, pieces: bool, encoding: str, tell: Te
     return word_vectors.of_model(str(source), embeddings=embeddings, pieces=pieces)
 
 
-def pairs_of(given: str | Path | Sequence[tuple[str, str]]) -> Sequence[tuple[str, str]]:
-    """Pairs as they were given: typed, in a file, or ready."""
+def pairs_of(given: str | Path | Sequence[tuple[str, str]], encoding: str = "utf-8") -> Sequence[tuple[str, str]]:
+    """Pairs as they were given: typed, in a file, or ready.
+
+    Raises:
+        BadInput: `direction_pair`; `direction_line`, the same of a file, with its line.
+    """
     if not isinstance(given, str | Path):
         return [(str(one), str(other)) for one, other in given]
     if not _is_file(given):
         return pairs.pairs_of(str(given))
     from regard.text.lines import read_lines
 
-    lines = [line.replace("\t", ":") for line in read_lines(given) if line.strip()]
-    return [pair for line in lines for pair in pairs.pairs_of(line)]
+    lines = enumerate(read_lines(given, encoding=encoding), start=1)
+    return [pair for number, line in lines if line.strip() for pair in _pairs_in(line, number, given)]
+
+
+def _pairs_in(line: str, number: int, path: str | Path) -> list[tuple[str, str]]:
+    try:
+        return pairs.pairs_of(line.replace("\t", ":"))
+    except BadInput as error:
+        raise BadInput("direction_line", path=str(path), line=number, came=error.facts["came"]) from None
 
 
 def _is_file(name: str | Path) -> bool:
