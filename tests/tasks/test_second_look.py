@@ -84,3 +84,28 @@ def test_a_refused_resume_leaves_no_folder(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="no run"):
         train_translation(tmp_path / "run", Asked(), lambda kind, facts: None, resume=True)
     assert not (tmp_path / "run").exists()
+
+
+def test_a_page_is_asked_for_as_it_can_be_drawn() -> None:
+    """An unknown layout or language was the usual one, without a word."""
+    trace = regard.record("tiny-gpt", "Once upon a time")
+    for choice in ({"layout": "nope"}, {"lang": "xx"}):
+        with pytest.raises(BadInput) as caught:
+            trace.html(**choice)
+        assert caught.value.code == "unknown_choice"
+    assert 'lang="zh-Hant"' in trace.html("zh-Hant", layout="key-rows")
+
+
+@pytest.mark.parametrize("texts", [None, 3, [3], ["a", None]])
+def test_heads_of_what_is_no_text(texts: object) -> None:
+    with pytest.raises(BadInput) as caught:
+        regard.heads("tiny-gpt", texts)  # type: ignore[arg-type]
+    assert caught.value.code == "record_text"
+
+
+@pytest.mark.parametrize("choice", [{"text": 3}, {"text": ["a", "b"]}, {"target": 3}, {"patch": 3}])
+def test_evidence_of_what_is_no_text(choice: dict[str, object]) -> None:
+    with pytest.raises(BadInput) as caught:
+        regard.evidence("tiny-gpt", **{"text": "Once upon a time", **choice})  # type: ignore[arg-type]
+    assert caught.value.code == "one_text"
+    assert caught.value.facts["name"] in choice

@@ -63,18 +63,15 @@ def evidence(
 
     Raises:
         BadInput: an empty text, one too long, a model without attention, an edge that is not there; `foreign_mute`;
-            `tokens_unnamed`; `unknown_choice`, `setting_bound`: a choice that is none; `patch_lengths`,
+            `tokens_unnamed`; `one_text`, `unknown_choice`, `setting_bound`: a choice that is none; `patch_lengths`,
             `patch_outside`: texts that cannot be laid on each other; `patch_edges`.
 
     >>> told = evidence("en-fr", "The black cat ate the mouse.", most=3)
     >>> [told.place(effect)["key_token"] for effect in told.found.effects][:1]
     [' ate']
     """
-    one_of(how, HOWS, "how")
-    if kind is not None:
-        one_of(kind, KINDS, "kind")
-    if most < 1:
-        raise BadInput("setting_bound", option="most", came=most, rule="≥ 1")
+    _refuse_unless_texts(text=text, target=target or "", patch=patch or "")
+    _refuse_unless_chosen(kind, most, how)
     of, how, cut = opened(model), how if patch is None else "patched", Cut(part, layer, head, query, key)
     subject, wanted = subject_of(of, text, target, vector)
     if not subject.sites:
@@ -104,6 +101,20 @@ def knockout(model: Any, text: str, **choices: Any) -> Told:
     True
     """
     return evidence(model, text, kind=None, **choices)
+
+
+def _refuse_unless_texts(**given: Any) -> None:
+    for name, text in given.items():
+        if not isinstance(text, str):
+            raise BadInput("one_text", name=name, came=repr(text)[:60])
+
+
+def _refuse_unless_chosen(kind: str | None, most: int, how: str) -> None:
+    one_of(how, HOWS, "how")
+    if kind is not None:
+        one_of(kind, KINDS, "kind")
+    if most < 1:
+        raise BadInput("setting_bound", option="most", came=most, rule="≥ 1")
 
 
 def _ranked(subject: Subject, target: Target | None, cut: Cut, most: int, how: How) -> Evidence:

@@ -18,6 +18,7 @@ from regard.models.gpt import Gpt
 from regard.tasks.looked import stamp_json, tokens_json
 from regard.tasks.looking import stamp
 from regard.tasks.reading import shown
+from regard.tasks.record_choices import refuse_unless_text
 from regard.tasks.recording import opened, record
 from regard.tasks.subjects import subject_of
 from regard.views.picture import Rows
@@ -84,6 +85,7 @@ def heads(
     >>> found.heads[0].role
     'previous'
     """
+    refuse_unless_text(texts, target)
     read = [texts] if isinstance(texts, str) else [text for text in texts if text.strip()]
     if not read:
         raise BadInput("look_empty")

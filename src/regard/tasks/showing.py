@@ -1,9 +1,12 @@
 """How a trace shows itself, in Python and in notebooks: the methods that the roof hangs on it."""
 
 from html import escape
+from typing import get_args
 
 from regard.core.errors import BadInput
+from regard.core.nearest import one_of
 from regard.inspection.trace import Trace
+from regard.language import LANGUAGES
 from regard.tasks import looking
 from regard.tasks.look import Asked, looked
 from regard.views.picture import Layout, Picture
@@ -41,8 +44,11 @@ def html(
         layout: `query-rows` or `key-rows`.
 
     Raises:
-        BadInput: as `picture`; `no_site`: no such part.
+        BadInput: as `picture`; `no_site`: no such part; `unknown_choice`: no such layout, or language.
     """
+    one_of(layout, get_args(Layout), "layout")
+    if lang is not None:
+        one_of(lang, LANGUAGES, "lang")
     if _one_attention(trace):
         return looking.html(trace, lang)
     return looked(trace, Asked(part=part, words=words)).html(lang, layout=layout)
