@@ -64,6 +64,9 @@ def test_how_a_word_is_found() -> None:
         resolved(HAND, "☃")
     with pytest.raises(BadInput, match=r"zero"):
         resolved(HAND, "nothing")
+    with pytest.raises(BadInput) as caught:
+        resolved(HAND, "king" * 1000)
+    assert len(caught.value.facts["word"]) == 81
     capital = Vectors(["Paris", "paris"], np.eye(2))
     assert [resolved(capital, word).numbers for word in ("Paris", "paris")] == [(0,), (1,)]
 

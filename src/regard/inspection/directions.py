@@ -26,6 +26,9 @@ _SPARE = 8
 _ALIKE, _MANY = 200, 20_000
 """So many words are held letter by letter against an unknown one; so many where none is nearly as long."""
 
+_SHOWN = 80
+"""So many letters of an unknown word are told."""
+
 
 class Near(NamedTuple):
     """A word and the cosine between its vector and what was asked."""
@@ -98,7 +101,7 @@ def _unknown(vectors: Vectors, word: str, asked: str) -> BadInput:
     parts = re.split(r"([-+*−])", asked)
     if len(parts) > 1 and all(part in vectors.index for part in parts[::2]):
         return BadInput("word_signs", word=word, meant=" ".join(parts), name=vectors.name)
-    facts = {"word": word, "name": vectors.name, "count": len(vectors)}
+    facts = {"word": word if len(word) <= _SHOWN else f"{word[:_SHOWN]}…", "name": vectors.name, "count": len(vectors)}
     known = [each for each in spellings(vectors.words, asked) if set(each.casefold()) & set(asked.casefold())]
     return BadInput("word_unknown", **facts, nearest=" / ".join(known)) if known else BadInput("word_alone", **facts)
 
