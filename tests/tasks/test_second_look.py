@@ -99,13 +99,13 @@ def test_a_page_is_asked_for_as_it_can_be_drawn() -> None:
 @pytest.mark.parametrize("texts", [None, 3, [3], ["a", None]])
 def test_heads_of_what_is_no_text(texts: object) -> None:
     with pytest.raises(BadInput) as caught:
-        regard.heads("tiny-gpt", texts)  # type: ignore[arg-type]
+        regard.heads("tiny-gpt", texts)
     assert caught.value.code == "record_text"
 
 
 @pytest.mark.parametrize("choice", [{"text": 3}, {"text": ["a", "b"]}, {"target": 3}, {"patch": 3}])
 def test_evidence_of_what_is_no_text(choice: dict[str, object]) -> None:
     with pytest.raises(BadInput) as caught:
-        regard.evidence("tiny-gpt", **{"text": "Once upon a time", **choice})  # type: ignore[arg-type]
+        regard.evidence("tiny-gpt", **{"text": "Once upon a time", **choice})
     assert caught.value.code == "one_text"
     assert caught.value.facts["name"] in choice
