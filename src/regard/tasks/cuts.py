@@ -14,6 +14,7 @@ from regard.inspection.knockout import At, Edge, Knockout, Output, at
 from regard.inspection.subject import Subject
 from regard.inspection.trace import READ, SOURCE
 from regard.inspection.trace import Sequence as Side
+from regard.text.scripts import unspaced
 
 KINDS = ("edges", "queries", "words", "heads", "layers")
 """What may be cut one by one: edges; queries, which then look at nothing; words, which nothing then looks at; …"""
@@ -165,8 +166,12 @@ def _at(edge: Edge, name: str, number: int) -> Edge:
 
 
 def _groups(side: Side) -> list[list[int]]:
-    """The tokens of each word."""
-    return [np.flatnonzero(np.array(side.words) == word).tolist() for word in dict.fromkeys(side.words)]
+    """The tokens of each word; where it is of a script without spaces, those of each place in the text."""
+    spaceless = {word for word, span in zip(side.words, side.spans, strict=True) if unspaced(side.text[slice(*span)])}
+    groups: dict[Any, list[int]] = {}
+    for number, (word, span) in enumerate(zip(side.words, side.spans, strict=True)):
+        groups.setdefault((word, span if word in spaceless else None), []).append(number)
+    return list(groups.values())
 
 
 def _meant(asked: At, number: int) -> bool:

@@ -82,7 +82,8 @@ class Told:
         queries, keys = self.sides(first.address)
         key = first.key if isinstance(first, Edge) else None
         if self.kind == "words" and isinstance(key, int):
-            return {"word": keys.word_list()[keys.words[key]], "word_index": keys.words[key]}
+            cut = sorted({each.key for each in effect.knockout if isinstance(each, Edge) and isinstance(each.key, int)})
+            return {"word": _word(keys, cut), "word_index": keys.words[key], "key": cut}
         places = {each.address for each in effect.knockout}
         parts = {_site(address).part for address in places}
         found: dict[str, Any] = {"address": first.address if len(places) == 1 else None, "head": first.head}
@@ -112,6 +113,15 @@ class Told:
             cosine=effect.cosine,
             flag=effect.flag,
         )
+
+
+def _word(side: Side, cut: Sequence[int]) -> str:
+    """The word of these tokens, or what they are of it."""
+    word = side.words[cut[0]]
+    if len(cut) == side.words.count(word):
+        return side.word_list()[word]
+    told = side.text[side.spans[cut[0]][0] : side.spans[cut[-1]][1]]
+    return told.strip() or told
 
 
 def _where(place: dict[str, Any], sites: Sequence[Site]) -> tuple[str, str, str]:
