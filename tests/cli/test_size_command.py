@@ -70,7 +70,7 @@ def test_all_of_them() -> None:
 
 @pytest.mark.parametrize("name", ["tiny-gpt", "tang", "en-fr", "en-fr-fixed", "en-fr-transformer"])
 def test_bundled_models_have_what_they_hold(name: str) -> None:
-    """Loaded, every parameter counted; a translator’s waves are parameters to `transformers`, its head’s bias is none."""
+    """Every loaded parameter is counted; a translator’s waves are some to `transformers`, its head’s bias is none."""
     (found,) = told(name)
     held = regard.load(name)
     waves = 2 * 1024 * 256 - 5000 if name == "en-fr-transformer" else 0
