@@ -2,6 +2,7 @@
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -89,7 +90,8 @@ def test_a_refused_resume_leaves_no_folder(tmp_path: Path) -> None:
 def test_a_page_is_asked_for_as_it_can_be_drawn() -> None:
     """An unknown layout or language was the usual one, without a word."""
     trace = regard.record("tiny-gpt", "Once upon a time")
-    for choice in ({"layout": "nope"}, {"lang": "xx"}):
+    choices: list[dict[str, Any]] = [{"layout": "nope"}, {"lang": "xx"}]
+    for choice in choices:
         with pytest.raises(BadInput) as caught:
             trace.html(**choice)
         assert caught.value.code == "unknown_choice"
@@ -97,15 +99,22 @@ def test_a_page_is_asked_for_as_it_can_be_drawn() -> None:
 
 
 @pytest.mark.parametrize("texts", [None, 3, [3], ["a", None]])
-def test_heads_of_what_is_no_text(texts: object) -> None:
+def test_heads_of_what_is_no_text(texts: Any) -> None:
     with pytest.raises(BadInput) as caught:
         regard.heads("tiny-gpt", texts)
     assert caught.value.code == "record_text"
 
 
 @pytest.mark.parametrize("choice", [{"text": 3}, {"text": ["a", "b"]}, {"target": 3}, {"patch": 3}])
-def test_evidence_of_what_is_no_text(choice: dict[str, object]) -> None:
+def test_evidence_of_what_is_no_text(choice: dict[str, Any]) -> None:
     with pytest.raises(BadInput) as caught:
         regard.evidence("tiny-gpt", **{"text": "Once upon a time", **choice})
     assert caught.value.code == "one_text"
     assert caught.value.facts["name"] in choice
+
+
+@pytest.mark.parametrize("pair", ["The cat", ("a", "b", "c"), ("a", None), 3])
+def test_what_is_no_pair_is_not_aligned(pair: Any) -> None:
+    with pytest.raises(BadInput) as caught:
+        regard.align("en-fr", [("The cat", "Le chat"), pair])
+    assert (caught.value.code, caught.value.facts["number"]) == ("align_no_pair", 2)

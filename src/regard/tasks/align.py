@@ -123,14 +123,21 @@ def align(
         way: how links are made of weights; None: `Way()`.
 
     Raises:
-        BadInput: `not_a_translator`, `no_attention`, a layer or head that is not there.
+        BadInput: `align_no_pair`, `not_a_translator`, `no_attention`, a layer or head that is not there.
 
     >>> [str(each) for each in align("en-fr", [("the black cat", "le chat noir")])]
     ['0-0 1-2 2-1']
     """
+    _refuse_unless_pairs(pairs)
     one, *other = aligners(model, reverse_model, layer, head, shift, end)
     read = Pairs([source for source, _ in pairs], [target for _, target in pairs], range(1, len(pairs) + 1))
     return list(alignments(read, one, reverse=other[0] if other else None, way=way))
+
+
+def _refuse_unless_pairs(pairs: Sequence[Any]) -> None:
+    for number, pair in enumerate(pairs, start=1):
+        if not (isinstance(pair, tuple | list) and len(pair) == 2 and all(isinstance(each, str) for each in pair)):
+            raise BadInput("align_no_pair", number=number, came=repr(pair)[:60])
 
 
 def aligners(
