@@ -18,8 +18,9 @@ WIDTHS = [1, 2, 15, 16, 17, 31, 67, 1031]
 @pytest.fixture(scope="module")
 def kernel() -> Kernel:
     found = products.kernel(products.WORTH)
-    if found is None:
+    if compiled.compiler() is None:
         pytest.skip("no C compiler here")
+    assert found is not None, "it does not compile, or does not give torch's numbers"
     return found
 
 
