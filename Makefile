@@ -39,7 +39,7 @@ run: $(ready)
 	@echo '  .venv/bin/regard --help                     what else there is'
 
 test: $(ready)
-	@.venv/bin/python -m pytest -n 2 -q $(ARGS)
+	@.venv/bin/python -m pytest -n 2 --dist worksteal -q $(ARGS)
 
 check: $(ready)
 	@.venv/bin/python -m ruff format --check .

@@ -1,10 +1,11 @@
 """The command line asked inside this process (quick), or as the real program (for signals, pipes and terminals)."""
 
 import io
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -65,3 +66,16 @@ def refused(*arguments: str | Path, stdin: str | bytes = b"", code: int = 2) -> 
 def start(*arguments: str | Path, **more: Any) -> "subprocess.Popen[bytes]":
     """The real program in a process of its own."""
     return subprocess.Popen([*PROGRAM, *map(str, arguments)], **more)
+
+
+def interrupted(process: "subprocess.Popen[bytes]") -> int:
+    """The exit code after Ctrl-C, pressed again where nothing came of it.
+
+    A signal that comes between Python's last look for signals and its read of the terminal is heard only with the next
+    key: no program in Python is free of this moment, and a test that answers at once meets it now and then.
+    """
+    for _ in range(PATIENCE // 30):
+        process.send_signal(signal.SIGINT)
+        with suppress(subprocess.TimeoutExpired):
+            return process.wait(30)
+    raise AssertionError("Ctrl-C does not end it")

@@ -7,7 +7,6 @@ import pty
 import re
 import select
 import shutil
-import signal
 import subprocess
 import time
 from pathlib import Path
@@ -16,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from asking import PATIENCE, PROGRAM, ask, refused, start
+from asking import PATIENCE, PROGRAM, ask, interrupted, refused, start
 
 from regard.models import folder
 from regard.tasks.translation import load
@@ -328,8 +327,7 @@ def test_what_is_typed_is_answered_at_once(reverser: Path) -> None:
         for line, back in (("ant bee", b"bee ant"), ("cat dog eel", b"eel dog cat")):
             os.write(ours, f"{line}\n".encode())
             until(back)
-        process.send_signal(signal.SIGINT)
-        assert process.wait(PATIENCE) == 130
+        assert interrupted(process) == 130
     finally:
         process.kill()
         process.wait()
