@@ -21,7 +21,9 @@ Reader = Callable[[Path, str, int], np.ndarray]
 
 def program() -> str:
     """The reader as the guide shows it, without the example of its use."""
-    (block,) = re.findall(r"^```python\n(import json\n.*?)^# For example", GUIDE.read_text(encoding="utf-8"), re.M | re.S)
+    (block,) = re.findall(
+        r"^```python\n(import json\n.*?)^# For example", GUIDE.read_text(encoding="utf-8"), re.M | re.S
+    )
     return block
 
 
