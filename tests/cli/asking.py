@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -64,18 +64,10 @@ def refused(*arguments: str | Path, stdin: str | bytes = b"", code: int = 2) -> 
 
 
 def start(*arguments: str | Path, **more: Any) -> "subprocess.Popen[bytes]":
-    """The real program in a process of its own."""
-    return subprocess.Popen([*PROGRAM, *map(str, arguments)], **more)
+    """The real program in a process of its own, which hears Ctrl-C even where these tests run behind a shell's `&`."""
+    return subprocess.Popen([*PROGRAM, *map(str, arguments)], preexec_fn=_hears, **more)
 
 
-def interrupted(process: "subprocess.Popen[bytes]") -> int:
-    """The exit code after Ctrl-C, pressed again where nothing came of it.
-
-    A signal that comes between Python's last look for signals and its read of the terminal is heard only with the next
-    key: no program in Python is free of this moment, and a test that answers at once meets it now and then.
-    """
-    for _ in range(PATIENCE // 30):
-        process.send_signal(signal.SIGINT)
-        with suppress(subprocess.TimeoutExpired):
-            return process.wait(30)
-    raise AssertionError("Ctrl-C does not end it")
+def _hears() -> None:
+    """A shell lets what it starts in the background ignore SIGINT, and children inherit that."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)

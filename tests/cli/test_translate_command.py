@@ -7,6 +7,7 @@ import pty
 import re
 import select
 import shutil
+import signal
 import subprocess
 import time
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from asking import PATIENCE, PROGRAM, ask, interrupted, refused, start
+from asking import PATIENCE, PROGRAM, ask, refused, start
 
 from regard.models import folder
 from regard.tasks.translation import load
@@ -327,7 +328,8 @@ def test_what_is_typed_is_answered_at_once(reverser: Path) -> None:
         for line, back in (("ant bee", b"bee ant"), ("cat dog eel", b"eel dog cat")):
             os.write(ours, f"{line}\n".encode())
             until(back)
-        assert interrupted(process) == 130
+        process.send_signal(signal.SIGINT)
+        assert process.wait(PATIENCE) == 130
     finally:
         process.kill()
         process.wait()
