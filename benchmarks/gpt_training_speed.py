@@ -43,7 +43,7 @@ WORK = 40_000
 """Tokens of a peer's turn."""
 
 LIGHT = 4096
-"""Tokens of a step up to which ours stands there in other ways too: of 16,384 each peer holds up to 5 GB."""
+"""Tokens of a step up to which ours stands there in other ways too: of 16,384 each peer holds 4 to 8 GB."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -17,7 +17,7 @@ from foreign import BLIND, DECODERS, ENCODERS, HIDDEN, TRANSLATORS, VOCAB
 from regard.core.errors import BadInput
 from regard.inspection.knockout import Edge
 from regard.inspection.meaning import cosines
-from regard.inspection.parting import reads, tokens_of
+from regard.inspection.parting import reads
 from regard.models import folder
 from regard.models.gpt import Gpt, gpt2, llama
 from regard.tasks.reader import reader
@@ -98,7 +98,7 @@ def test_what_it_looked_at_and_what_hiding_it_does(found: Senses, made: Path) ->
     looks = {look.span: look for look in parting.looks[2]}
     assert [look.weight for look in parting.looks[2]] == sorted((look.weight for look in looks.values()), reverse=True)
     for span, look in looks.items():
-        assert look.weight == pytest.approx(weights[tokens_of(side, span)].sum(), abs=1e-6)
+        assert look.weight == pytest.approx(weights[side.within(*span)].sum(), abs=1e-6)
     assert parting.rest[2] == pytest.approx(weights[place], abs=1e-6)
     assert parting.rest[2] + sum(look.weight for look in looks.values()) == pytest.approx(1, abs=1e-6)
     cut = [Edge(f"decoder.layers.{n}.self", None, place, 0) for n in range(3)]
@@ -255,7 +255,7 @@ def test_sentences_together_are_what_they_are_alone(tmp_path: Path) -> None:
     for at, text in ((2, texts[1]), (3, texts[2])):
         alone = reader(model, words)
         side = alone.side(text)
-        (place,) = tokens_of(side, together.occurrences[at].span)
+        (place,) = side.within(*together.occurrences[at].span)
         np.testing.assert_allclose(together.vectors[:, at], alone.stages([side.ids]).layers[:, 0, place], atol=1e-5)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from regard.cli.parameters import Lang
+from regard.cli.parameters import Encoding, Lang
 from regard.cli.progress import counting
 from regard.core.errors import BadInput
 from regard.core.nearest import one_of
@@ -33,7 +33,7 @@ def align(
     pairs: Files = None,
     model: Annotated[str, typer.Option(metavar="MODEL")] = DEFAULTS["translation"],
     columns: Annotated[str | None, typer.Option(metavar="I,J", show_default=False)] = None,
-    encoding: Annotated[str, typer.Option(metavar="NAME")] = "utf-8",
+    encoding: Encoding = "utf-8",
     layer: Place = None,
     head: Place = None,
     shift: Annotated[bool | None, typer.Option("--shift/--no-shift", show_default=False)] = None,

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from regard.cli.parameters import Lang
+from regard.cli.parameters import Encoding, Lang
 from regard.cli.progress import counting
 from regard.core.errors import BadInput
 from regard.core.nearest import one_of
@@ -25,7 +25,7 @@ def evaluate(
     model: Annotated[list[str] | None, typer.Option(metavar="MODEL", show_default=False)] = None,
     columns: Annotated[str | None, typer.Option(metavar="I,J", show_default=False)] = None,
     field: Annotated[str | None, typer.Option(metavar="NAME", show_default=False)] = None,
-    encoding: Annotated[str, typer.Option(metavar="NAME")] = "utf-8",
+    encoding: Encoding = "utf-8",
     beam: Annotated[int | None, typer.Option(metavar="N", show_default=False)] = None,
     stride: Annotated[int | None, typer.Option(metavar="N", show_default=False)] = None,
     picture: Annotated[list[str] | None, typer.Option(metavar="FILE", show_default=False)] = None,

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 import typer
 
 from regard.cli.output import check_output, give
-from regard.cli.parameters import Lang, Output
+from regard.cli.parameters import AsText, Lang, Output, Target
 from regard.core.errors import BadInput
 from regard.core.nearest import one_of
 from regard.models.catalogue import DEFAULTS
@@ -23,7 +23,7 @@ Number = Annotated[int | None, typer.Option(metavar="N", show_default=False)]
 def evidence(
     what: Annotated[str, typer.Argument(metavar="TEXT")],
     model: Annotated[str, typer.Option(metavar="NAME")] = DEFAULTS["generation"],
-    target: Annotated[str | None, typer.Option(metavar="TEXT", show_default=False)] = None,
+    target: Target = None,
     vector: Annotated[str | None, typer.Option(metavar="mean|N|N-M|TEXT", show_default=False)] = None,
     of: Annotated[str | None, typer.Option(metavar="|".join(KINDS), show_default=False)] = None,
     top: Annotated[int, typer.Option(min=1, max=10_000, metavar="N")] = 20,
@@ -36,7 +36,7 @@ def evidence(
     key: Tokens = None,
     output: Output = None,
     form: Annotated[str, typer.Option("--format", metavar="|".join(FORMS))] = FORMS[0],
-    text: Annotated[bool, typer.Option("--text")] = False,
+    text: AsText = False,
     lang: Lang = None,
 ) -> None:
     for value, known, name in (

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from regard.cli.output import put
-from regard.cli.parameters import Lang, Output
+from regard.cli.parameters import AsText, Lang, Output, Target
 from regard.core.errors import BadInput
 from regard.core.nearest import one_of
 from regard.language import current
@@ -24,7 +24,7 @@ def explain(
     head: Number = None,
     query: Token = None,
     key: Token = None,
-    target: Annotated[str | None, typer.Option(metavar="TEXT", show_default=False)] = None,
+    target: Target = None,
     causal: Annotated[bool, typer.Option("--causal")] = False,
     layout: Annotated[str, typer.Option(metavar="|".join(LAYOUTS))] = LAYOUTS[0],
     digits: Annotated[int | None, typer.Option(min=0, max=15, metavar="N", show_default=False)] = None,
@@ -33,7 +33,7 @@ def explain(
     output: Output = None,
     blank: Annotated[list[str] | None, typer.Option(metavar="STEP", show_default=False)] = None,
     answers: Annotated[bool, typer.Option("--answers")] = False,
-    text: Annotated[bool, typer.Option("--text")] = False,
+    text: AsText = False,
 ) -> None:
     form = one_of(form or form_of(output), EXPLAIN_FORMS, "--format")
     if form == "xlsx" and output is None:

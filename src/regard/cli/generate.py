@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from regard.cli.parameters import Lang
+from regard.cli.parameters import AsText, Encoding, Lang, Source
 from regard.cli.progress import counting
 from regard.core.nearest import one_of
 from regard.language import say
@@ -22,7 +22,7 @@ CHUNK = 64
 def generate(
     prompts: Annotated[list[str] | None, typer.Argument(metavar="PROMPT", show_default=False)] = None,
     model: Annotated[str, typer.Option(metavar="MODEL")] = DEFAULTS["generation"],
-    source: Annotated[str | None, typer.Option("--input", "-i", metavar="FILE", show_default=False)] = None,
+    source: Source = None,
     field: Annotated[str | None, typer.Option(metavar="NAME", show_default=False)] = None,
     max_tokens: Annotated[int, typer.Option(metavar="N")] = 200,
     greedy: Annotated[bool, typer.Option("--greedy")] = False,
@@ -39,8 +39,8 @@ def generate(
     stop: Annotated[list[str] | None, typer.Option(metavar="TEXT", show_default=False)] = None,
     weights: Annotated[str, typer.Option(metavar="fp32|bf16|int8")] = "fp32",
     form: Annotated[str, typer.Option("--format", metavar="text|json")] = "text",
-    text: Annotated[bool, typer.Option("--text")] = False,
-    encoding: Annotated[str, typer.Option(metavar="NAME")] = "utf-8",
+    text: AsText = False,
+    encoding: Encoding = "utf-8",
     lang: Lang = None,
 ) -> None:
     from regard.tasks.generation import load

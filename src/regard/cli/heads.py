@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from regard.cli.output import check_output, give
-from regard.cli.parameters import Lang, Output
+from regard.cli.parameters import AsText, Encoding, Lang, Output, Source, Target
 from regard.core.errors import BadInput
 from regard.core.nearest import one_of
 from regard.models.catalogue import DEFAULTS
@@ -23,9 +23,9 @@ Number = Annotated[int | None, typer.Option(min=0, metavar="N", show_default=Fal
 def heads(
     what: Annotated[str | None, typer.Argument(metavar="TEXT", show_default=False)] = None,
     model: Annotated[str, typer.Option(metavar="NAME")] = DEFAULTS["generation"],
-    source: Annotated[str | None, typer.Option("--input", "-i", metavar="FILE", show_default=False)] = None,
+    source: Source = None,
     field: Annotated[str | None, typer.Option(metavar="NAME", show_default=False)] = None,
-    target: Annotated[str | None, typer.Option(metavar="TEXT", show_default=False)] = None,
+    target: Target = None,
     by: Annotated[str, typer.Option(metavar="role|effect|sharpness|ROLE")] = "role",
     top: Annotated[int, typer.Option(min=1, max=10_000, metavar="N")] = 12,
     effect: Annotated[bool, typer.Option("--effect/--no-effect")] = True,
@@ -36,8 +36,8 @@ def heads(
     query: Number = None,
     output: Output = None,
     form: Annotated[str, typer.Option("--format", metavar="|".join(FORMS))] = FORMS[0],
-    text: Annotated[bool, typer.Option("--text")] = False,
-    encoding: Annotated[str, typer.Option(metavar="NAME")] = "utf-8",
+    text: AsText = False,
+    encoding: Encoding = "utf-8",
     lang: Lang = None,
 ) -> None:
     one_of(form, FORMS, "--format")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 import typer
 
 from regard.cli.output import put
-from regard.cli.parameters import Lang, Output
+from regard.cli.parameters import AsText, Lang, Output
 from regard.core.nearest import one_of
 from regard.language import say
 from regard.tasks.choices import LAYOUTS
@@ -34,7 +34,7 @@ def look(
     output: Output = None,
     layout: Annotated[str, typer.Option(metavar="|".join(LAYOUTS))] = LAYOUTS[0],
     form: Annotated[str, typer.Option("--format", metavar="|".join(FORMS))] = FORMS[0],
-    text: Annotated[bool, typer.Option("--text")] = False,
+    text: AsText = False,
     lang: Lang = None,
 ) -> None:
     one_of(form, FORMS, "--format")

@@ -16,4 +16,8 @@ def speak(lang: str | None) -> str | None:
 
 
 Lang = Annotated[str | None, typer.Option("--lang", metavar="|".join(LANGUAGES), callback=speak, show_default=False)]
+Source = Annotated[str | None, typer.Option("--input", "-i", metavar="FILE", show_default=False)]
+AsText = Annotated[bool, typer.Option("--text")]
+Encoding = Annotated[str, typer.Option(metavar="NAME")]
+Target = Annotated[str | None, typer.Option(metavar="TEXT", show_default=False)]
 Output = Annotated[str | None, typer.Option("--output", "-o", metavar="FILE", show_default=False)]

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from regard.cli.parameters import Lang
+from regard.cli.parameters import AsText, Encoding, Lang, Source, Target
 from regard.cli.waiting import waiting
 from regard.core.nearest import one_of
 from regard.models.catalogue import DEFAULTS
@@ -22,8 +22,8 @@ def record(
     output: Annotated[str, typer.Option("--output", "-o", metavar="FILE", show_default=False)],
     what: Annotated[str | None, typer.Argument(metavar="TEXT", show_default=False)] = None,
     model: Annotated[str, typer.Option(metavar="MODEL")] = DEFAULTS["generation"],
-    source: Annotated[str | None, typer.Option("--input", "-i", metavar="FILE", show_default=False)] = None,
-    target: Annotated[str | None, typer.Option(metavar="TEXT", show_default=False)] = None,
+    source: Source = None,
+    target: Target = None,
     keep: Annotated[str, typer.Option(metavar="|".join(KEEPS))] = KEEPS[0],
     check: Annotated[str, typer.Option(metavar="|".join(CHECKS))] = CHECKS[0],
     part: Annotated[list[str] | None, typer.Option(metavar="|".join(PARTS), show_default=False)] = None,
@@ -33,8 +33,8 @@ def record(
     beam: Annotated[int | None, typer.Option(min=1, metavar="N", show_default=False)] = None,
     seed: Annotated[int | None, typer.Option(min=0, metavar="N", show_default=False)] = None,
     form: Annotated[str, typer.Option("--format", metavar="|".join(FORMS))] = FORMS[0],
-    text: Annotated[bool, typer.Option("--text")] = False,
-    encoding: Annotated[str, typer.Option(metavar="NAME")] = "utf-8",
+    text: AsText = False,
+    encoding: Encoding = "utf-8",
     lang: Lang = None,
 ) -> None:
     one_of(form, FORMS, "--format")

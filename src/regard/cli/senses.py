@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from regard.cli.output import check_output, give
-from regard.cli.parameters import Lang, Output
+from regard.cli.parameters import AsText, Encoding, Lang, Output, Source
 from regard.cli.progress import counting
 from regard.cli.waiting import waiting
 from regard.core.errors import BadInput
@@ -26,7 +26,7 @@ MANY = 200
 def senses(
     word: Annotated[str | None, typer.Argument(metavar="WORD", show_default=False)] = None,
     sentences: Annotated[list[str] | None, typer.Argument(metavar="SENTENCES", show_default=False)] = None,
-    source: Annotated[str | None, typer.Option("--input", "-i", metavar="FILE", show_default=False)] = None,
+    source: Source = None,
     model: Annotated[str, typer.Option(metavar="NAME")] = DEFAULTS["generation"],
     similarity: Annotated[str | None, typer.Option(metavar="LAYERS|all", show_default=False)] = None,
     choose: Annotated[bool, typer.Option("--choose")] = False,
@@ -35,8 +35,8 @@ def senses(
     layer: Annotated[int | None, typer.Option(min=1, metavar="N", show_default=False)] = None,
     output: Output = None,
     form: Annotated[str, typer.Option("--format", metavar="|".join(FORMS))] = FORMS[0],
-    text: Annotated[bool, typer.Option("--text")] = False,
-    encoding: Annotated[str, typer.Option(metavar="NAME")] = "utf-8",
+    text: AsText = False,
+    encoding: Encoding = "utf-8",
     lang: Lang = None,
 ) -> None:
     one_of(form, FORMS, "--format")

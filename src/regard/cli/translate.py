@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from regard.cli.parameters import Lang
+from regard.cli.parameters import AsText, Encoding, Lang, Source
 from regard.cli.progress import counting
 from regard.core.errors import BadInput
 from regard.core.nearest import one_of
@@ -28,7 +28,7 @@ DRAWABLE = 200
 def translate(
     texts: Annotated[list[str] | None, typer.Argument(metavar="TEXT", show_default=False)] = None,
     model: Annotated[str, typer.Option(metavar="MODEL")] = DEFAULTS["translation"],
-    source: Annotated[str | None, typer.Option("--input", "-i", metavar="FILE", show_default=False)] = None,
+    source: Source = None,
     beam: Annotated[int | None, typer.Option(metavar="N", show_default=False)] = None,
     length_penalty: Annotated[float, typer.Option(metavar="X")] = 1.0,
     n_best: Annotated[int, typer.Option(metavar="N")] = 1,
@@ -43,8 +43,8 @@ def translate(
     alignment: Annotated[str | None, typer.Option(metavar="FILE", show_default=False)] = None,
     picture: Annotated[list[str] | None, typer.Option(metavar="FILE", show_default=False)] = None,
     form: Annotated[str, typer.Option("--format", metavar="text|json")] = "text",
-    text: Annotated[bool, typer.Option("--text")] = False,
-    encoding: Annotated[str, typer.Option(metavar="NAME")] = "utf-8",
+    text: AsText = False,
+    encoding: Encoding = "utf-8",
     lang: Lang = None,
 ) -> None:
     from regard.tasks.manners import Chances

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from regard.cli.output import check_output, give
-from regard.cli.parameters import Lang, Output
+from regard.cli.parameters import Encoding, Lang, Output
 from regard.core.errors import BadInput
 from regard.core.nearest import one_of
 from regard.language import say
@@ -35,7 +35,7 @@ def words(
     first: Annotated[int | None, typer.Option(min=1, metavar="N", show_default=False)] = None,
     output: Output = None,
     form: Annotated[str, typer.Option("--format", metavar="|".join(FORMS))] = FORMS[0],
-    encoding: Annotated[str, typer.Option(metavar="NAME")] = "utf-8",
+    encoding: Encoding = "utf-8",
     lang: Lang = None,
 ) -> None:
     for value, known, name in ((form, FORMS, "form"), (method, METHODS, "method"), (embeddings, SIDES, "embeddings")):

@@ -17,6 +17,7 @@ import numpy as np
 
 from regard.core.errors import BadInput
 from regard.core.nearest import nearest
+from regard.inspection.meaning import principal
 from regard.text.expressions import parse
 from regard.text.vectors import Vectors, lengths
 
@@ -213,9 +214,4 @@ def plane(points: np.ndarray, along: np.ndarray | None = None) -> tuple[np.ndarr
         whole, measured = max(float((centred**2).sum()), 1e-300), points @ along
         rest = float(((centred - np.outer(centred @ along, along)) ** 2).sum())
         return np.column_stack([measured, across[:, 0]]), (1 - rest / whole, share * rest / whole)
-    left, sizes, _ = np.linalg.svd(centred, full_matrices=False)
-    found = np.zeros((len(points), 2))
-    found[:, : len(sizes)] = (left * sizes)[:, :2]
-    furthest = found[len(points) - 1 - np.abs(found[::-1]).round(9).argmax(axis=0), [0, 1]]
-    spread = [*(sizes**2 / max(float(sizes @ sizes), 1e-300))[:2].tolist(), 0.0, 0.0]
-    return np.where(furthest < 0, -1.0, 1.0) * found, (spread[0], spread[1])
+    return principal(centred)

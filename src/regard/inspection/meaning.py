@@ -1,4 +1,4 @@
-"""What vectors mean by where they point: how alike two are."""
+"""What vectors mean by where they point: how alike two are, and the plane that shows most of many."""
 
 import numpy as np
 
@@ -18,3 +18,21 @@ def directions(vectors: np.ndarray) -> np.ndarray:
     values = np.asarray(vectors, dtype=np.float64)
     lengths = np.linalg.norm(values, axis=-1, keepdims=True)
     return np.asarray(values / np.where(lengths > 0, lengths, np.nan))
+
+
+def principal(centred: np.ndarray) -> tuple[np.ndarray, tuple[float, float]]:
+    """Vectors (n, d), already centred, on the two axes on which they are spread most (principal components).
+
+    Returns:
+        (n, 2), and the share of all squared lengths that each axis shows. Of each axis the coordinate furthest out is
+        positive, of equals the last.
+
+    >>> principal(np.array([[-2.0, 0.0], [0.0, 0.0], [2.0, 0.0]]))[0][:, 0]
+    array([-2.,  0.,  2.])
+    """
+    left, sizes, _ = np.linalg.svd(centred, full_matrices=False)
+    found = np.zeros((len(centred), 2))
+    found[:, : len(sizes)] = (left * sizes)[:, :2]
+    furthest = found[len(found) - 1 - np.abs(found[::-1]).round(9).argmax(axis=0), [0, 1]]
+    shares = [*(sizes**2 / max(float(sizes @ sizes), 1e-300))[:2].tolist(), 0.0, 0.0]
+    return np.where(furthest < 0, -1.0, 1.0) * found, (shares[0], shares[1])

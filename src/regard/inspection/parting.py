@@ -30,11 +30,6 @@ class Joined:
         return list(tokens[-1:] if self.kind == "last" else tokens)
 
 
-def tokens_of(side: Side, span: tuple[int, int]) -> list[int]:
-    """The tokens of which a part lies within these characters."""
-    return [at for at, (start, end) in enumerate(side.spans) if start < span[1] and end > span[0]]
-
-
 def parting(
     reader: Reader,
     occurrences: Sequence[Occurrence],
@@ -61,7 +56,7 @@ def parting(
         sites = [site for site in reads(trace) if site.layer < layer]
         if not sites or sites[-1].layer != layer - 1:
             return None
-        one = _One(reader, side, sites, tokens_of(side, occurrence.span), layer, joined)
+        one = _One(reader, side, sites, side.within(*occurrence.span), layer, joined)
         seen.append(one.seen(trace, occurrence.span, partial(_effect, vectors, of, layer, at)))
         if done:
             done(1)
@@ -80,9 +75,9 @@ def reads(trace: Trace) -> tuple[Site, ...]:
 
 def _beside(side: Side, own: tuple[int, int]) -> Iterator[tuple[tuple[int, int], list[int]]]:
     """The other words of a sentence with their tokens; one that shares its token with the word is none."""
-    taken = set(tokens_of(side, own))
+    taken = set(side.within(*own))
     for span in parts(side.text):
-        tokens = [token for token in tokens_of(side, span) if token not in taken]
+        tokens = [token for token in side.within(*span) if token not in taken]
         if tokens and not (span[0] < own[1] and span[1] > own[0]):
             taken |= set(tokens)
             yield span, tokens

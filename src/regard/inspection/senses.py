@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import rankdata
 
-from regard.inspection.meaning import directions
+from regard.inspection.meaning import directions, principal
 from regard.text.occurrences import NOT, Occurrence
 
 DIGITS = 9
@@ -177,8 +177,5 @@ def paths(vectors: np.ndarray) -> Paths:
     """
     unit = np.nan_to_num(directions(vectors))  # one without a length points nowhere
     moved = unit - unit.mean(axis=1, keepdims=True)
-    flat = moved.reshape(-1, moved.shape[-1])
-    _, lengths, axes = np.linalg.svd(flat, full_matrices=False)
-    first = axes[:2] * np.sign(axes[:2][np.arange(2), np.abs(axes[:2]).argmax(axis=1)])[:, None]
-    shares = lengths**2 / max(float((lengths**2).sum()), 1e-300)
-    return Paths(moved @ first.T, (float(shares[0]), float(shares[1])))
+    points, shares = principal(moved.reshape(-1, moved.shape[-1]))
+    return Paths(points.reshape(*moved.shape[:2], 2), shares)

@@ -68,6 +68,10 @@ class Sequence:
     spans: tuple[tuple[int, int], ...]
     kinds: tuple[str, ...] = ()
 
+    def within(self, start: int, end: int) -> list[int]:
+        """The tokens of which a part lies within these characters of the text."""
+        return [at for at, (first, last) in enumerate(self.spans) if first < end and last > start]
+
     def word_list(self) -> tuple[str, ...]:
         """The words that `words` counts; tokens that are no text (the end) stand for themselves."""
         words = self.text.split()

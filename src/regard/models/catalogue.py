@@ -10,6 +10,9 @@ from regard.core.errors import BadInput
 from regard.core.nearest import nearest
 
 BEST, CONFIG, CARD = "best", "config.json", "README.md"
+LONGEST_CONFIG = 10_000_000
+"""Bytes of the largest config that is read."""
+
 TRANSLATORS = ("regard-rnn", "marian")
 DEFAULTS = {"translation": "en-fr", "generation": "tiny-gpt"}
 """The bundled model that is meant where none is named."""
@@ -37,6 +40,23 @@ def find(name: str) -> Path:
     raise BadInput("unknown_model", name=name, nearest=nearest(name, names()), names=", ".join(names()))
 
 
+def fields_of(path: Path) -> dict[str, Any]:
+    """The fields of a config: a JSON object.
+
+    Raises:
+        BadInput: `config_broken`: it is none, or too large to be one.
+    """
+    try:
+        if path.stat().st_size > LONGEST_CONFIG:
+            raise ValueError(f"{path.stat().st_size} > {LONGEST_CONFIG}")
+        fields = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError, OSError) as error:
+        raise BadInput("config_broken", path=str(path), reason=str(error)) from error
+    if not isinstance(fields, dict):
+        raise BadInput("config_broken", path=str(path), reason=type(fields).__name__)
+    return fields
+
+
 def card(name: str) -> str:
     """The card of a model, as Markdown."""
     path = find(name) / CARD
@@ -51,7 +71,7 @@ def listed() -> list[dict[str, Any]]:
 def _described(name: str) -> dict[str, Any]:
     import yaml  # no help text waits for it
 
-    config = json.loads((_shelf() / name / CONFIG).read_text(encoding="utf-8"))
+    config = fields_of(_shelf() / name / CONFIG)
     head = card(name).split("---")[1:2]
     stated = (yaml.safe_load(head[0]) if head else None) or {}
     facts = {

@@ -15,7 +15,7 @@ from torch.overrides import TorchFunctionMode
 
 from regard.core.errors import BadInput
 from regard.core.files import MANIFEST, verify, whole_folder
-from regard.models.catalogue import CARD
+from regard.models.catalogue import CARD, fields_of
 from regard.models.forms import form_named, form_of
 from regard.models.forms.form import CONFIG, GENERATION, Fields, Form
 from regard.models.tensors import WEIGHTS, Weights, listed, shapes
@@ -81,21 +81,6 @@ def restore(folder: Path, model: Any) -> None:
     """Put the weights of a folder into a model of the same config."""
     form = form_of(model.config)
     model.load_state_dict(_tensors(form, model.config, listed(folder), model.state_dict()))
-
-
-def fields_of(path: Path) -> Fields:
-    """A JSON object, as a config is.
-
-    Raises:
-        BadInput: `config_broken`.
-    """
-    try:
-        fields = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise BadInput("config_broken", path=str(path), reason=str(error)) from error
-    if not isinstance(fields, dict):
-        raise BadInput("config_broken", path=str(path), reason=type(fields).__name__)
-    return fields
 
 
 def _config(form: Form, fields: Fields, path: Path) -> Any:

@@ -205,7 +205,7 @@ def _places(text: str, side: Side) -> list[int | range]:
     starts = starts or ([m.start() for m in re.finditer(re.escape(text), side.text)] if text else [])
     found: list[int | range] = []
     for start in starts:
-        inside = [n for n, (a, b) in enumerate(side.spans) if a < start + len(text) and start < b]
+        inside = side.within(start, start + len(text))
         if inside:
             found.append(inside[0] if len(inside) == 1 else range(inside[0], inside[-1] + 1))
     return found

@@ -1,8 +1,9 @@
 """What an edge, a head, a layer or a span of text does to what a model says: for every face."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 from typing import Any, Literal
 
 from torch import Tensor
@@ -14,6 +15,7 @@ from regard.inspection.evidence import evidence as gathered
 from regard.inspection.knockout import Edge, Knockout, Output
 from regard.inspection.knockout import How as Cutting
 from regard.inspection.subject import Own, Resumed, Subject
+from regard.inspection.visit import Visit
 from regard.models.gpt import Gpt
 from regard.tasks.cuts import KINDS, Cut, Named, patched, refuse_unaligned
 from regard.tasks.evidence_told import Patch, Told
@@ -135,7 +137,8 @@ def _tried(
     cutting: Cutting = "zeroed" if how == "zeroed" else "renormalised"
     if how in ("mean", "patched"):
         knockouts = [patched(edges, values) for values in [_values(subject, other, cuts)] for edges in cuts]
-    told = [_weighed(subject, each) for each in effects(subject, base, goal, knockouts, cutting)]
+    seen = cache(subject.visits)
+    told = [_weighed(seen, each) for each in effects(subject, base, goal, knockouts, cutting)]
     told.sort(key=lambda each: -abs(each.change))
     return Evidence(goal, log_prob_of(goal, base), tuple(told[:most]))
 
@@ -170,14 +173,14 @@ def _named(of: Any, subject: Subject, found: Evidence) -> tuple[str, ...]:
     return () if len(subject.asked) == len(tokens) else tuple(tokens[place] for place in subject.asked)
 
 
-def _weighed(subject: Subject, effect: Effect) -> Effect:
-    """With its weight, where one edge of one head was cut."""
+def _weighed(seen: Callable[[], Mapping[str, Visit]], effect: Effect) -> Effect:
+    """With its weight, where one edge of one head was cut; the model runs for that once, if at all."""
     edge = effect.knockout[0]
     if len(effect.knockout) > 1 or isinstance(edge, Output):
         return effect
     if not (isinstance(edge.query, int) and isinstance(edge.key, int)):
         return effect
-    text = subject.visits()[edge.address].row(0)
+    text = seen()[edge.address].row(0)
     if edge.head is None and len(text.query) > 1:
         return effect
     return replace(effect, weight=float(text.steps()["weights"][edge.head or 0, edge.query, edge.key]))

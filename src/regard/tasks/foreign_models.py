@@ -7,6 +7,7 @@ that do not match the config. From the hub only data is fetched, and the folder 
 import hashlib
 import logging
 import math
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,7 +19,7 @@ import torch
 
 from regard.core.errors import BadInput
 from regard.inspection.foreign.run import Foreign, first_line
-from regard.models import folder as folders
+from regard.models import catalogue
 from regard.models.tensors import Weights, listed
 
 CONFIG, TOKENIZER_CONFIG = "config.json", "tokenizer_config.json"
@@ -37,6 +38,26 @@ _HEADS = re.compile(r"(\w*_)?heads|n_heads?")
 _SIZES = re.compile(r"(\w*_)?(size|dim|heads)|n_(embd|head|inner)|d_(model|ff|kv|inner)")
 _TABLES = re.compile(r"(position_ids|masked_bias|attn\.bias|inv_freq|attention\.bias)$")
 """What older programs wrote beside the weights, and newer ones compute."""
+
+
+def located(name: str) -> Path:
+    """The folder of a bundled model, a model folder, a training run, or an id of the hub.
+
+    Raises:
+        BadInput: `unknown_model`, `no_model_folder`.
+    """
+    try:
+        return catalogue.find(name)
+    except BadInput as error:
+        found = fetched(name) if error.code == "unknown_model" else None
+        if found is None:
+            raise
+        return found
+
+
+def shortened(name: str) -> str:
+    """What a model is called: of a folder its last name."""
+    return Path(name).resolve().name if os.path.exists(name) else name
 
 
 def fetched(name: str) -> Path | None:
@@ -124,7 +145,7 @@ def fields_of(folder: Path) -> dict[str, Any]:
     """The config of a folder, as it stands in its file."""
     if not (folder / CONFIG).is_file():
         raise BadInput("no_model_folder", path=str(folder))
-    return folders.fields_of(folder / CONFIG)
+    return catalogue.fields_of(folder / CONFIG)
 
 
 def refuse_tricks(folder: Path) -> None:
@@ -134,7 +155,7 @@ def refuse_tricks(folder: Path) -> None:
         BadInput: `foreign_code`, `foreign_kernels`, `foreign_quantized`, `foreign_detour`.
     """
     for path in (folder / CONFIG, folder / TOKENIZER_CONFIG):
-        _refuse_tricks(folders.fields_of(path) if path.is_file() else {}, path)
+        _refuse_tricks(catalogue.fields_of(path) if path.is_file() else {}, path)
 
 
 def _refuse_tricks(fields: Any, path: Path) -> None:

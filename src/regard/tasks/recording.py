@@ -1,6 +1,5 @@
 """`regard.record`: what any model attends to on a text, ours or one of `transformers`. One door for every face."""
 
-import os
 from collections.abc import Collection, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -12,7 +11,7 @@ from regard.core.nearest import one_of
 from regard.inspection import record as own
 from regard.inspection.keeping import Checking, Choice
 from regard.inspection.trace import READ, SOURCE, TARGET, Trace
-from regard.models import catalogue, folder
+from regard.models import folder
 from regard.models.forms import FORMS
 from regard.models.gpt import Gpt
 from regard.tasks import writing
@@ -112,22 +111,12 @@ def opened(model: Any, tokenizer: Any = None) -> Any:
 
 
 def _named(name: str) -> Any:
-    found = _folder(name)
-    files = sorted(path for path in found.iterdir() if path.is_file())
-    short = Path(name).resolve().name if os.path.exists(name) else name
-    return _read(found, short, tuple((path.name, path.stat().st_mtime_ns) for path in files))
-
-
-def _folder(name: str) -> Path:
     from regard.tasks import foreign_models
 
-    try:
-        return catalogue.find(name)
-    except BadInput as error:
-        fetched = foreign_models.fetched(name) if error.code == "unknown_model" else None
-        if fetched is None:
-            raise
-        return fetched
+    found = foreign_models.located(name)
+    files = sorted(path for path in found.iterdir() if path.is_file())
+    state = tuple((path.name, path.stat().st_mtime_ns) for path in files)
+    return _read(found, foreign_models.shortened(name), state)
 
 
 @lru_cache(maxsize=2)

@@ -11,7 +11,7 @@ import numpy as np
 
 from regard.core.errors import BadInput
 from regard.core.nearest import one_of
-from regard.inspection.parting import Joined, parting, tokens_of
+from regard.inspection.parting import Joined, parting
 from regard.inspection.senses_choice import Chosen, choose
 from regard.inspection.trace import Sequence as Side
 from regard.inspection.vectors import Reader, at_once
@@ -167,7 +167,7 @@ def of_occurrences(
     sides = _sides(found, by)
     ahead = _sees_ahead(by, sides[0])
     joined = Joined(one_of(join, JOINS, "--join") if join else JOINS[0] if ahead else JOINS[1])
-    tokens = [tokens_of(side, each.span) for each, side in zip(found, sides, strict=True)]
+    tokens = [side.within(*each.span) for each, side in zip(found, sides, strict=True)]
     alone, vectors = _vectors(sides, [joined.places(own) for own in tokens], by, done)
     unknown = sum(_unknown(side, own) for side, own in zip(sides, tokens, strict=True))
     made = Senses(by.name, tuple(found), joined.kind, tuple(map(len, tokens)), alone, vectors, ahead, unknown)
@@ -211,7 +211,7 @@ def _sides(found: Sequence[Occurrence], by: Reader) -> list[Side]:
         side, text = sides[each.sentence], each.sentence[:60]
         if by.longest is not None and len(side.ids) > by.longest:
             raise BadInput("senses_long", text=text, tokens=len(side.ids), longest=by.longest, name=by.name)
-        if not tokens_of(side, each.span):
+        if not side.within(*each.span):
             raise BadInput("senses_unread", word=each.word, text=text, name=by.name)
     return [sides[each.sentence] for each in found]
 

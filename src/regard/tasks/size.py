@@ -1,6 +1,5 @@
 """`regard.size`: how large a model is, part by part, from its sizes alone: no weights are read."""
 
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,12 +15,11 @@ from regard.inspection.size.published import Published, find, published
 from regard.inspection.size.recurrent import MODEL_TYPE, recurrent
 from regard.models import catalogue
 from regard.views import size as view
+from regard.views.notebook import image
 from regard.views.picture import Rows, Table
 
 CONFIG = catalogue.CONFIG
 _HUB = re.compile(r"[\w.-]+(/[\w.-]+)?")
-LONGEST_CONFIG = 10_000_000
-"""Bytes of the largest config that is read; a file of weights is none."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +32,7 @@ class Sized:
         family, kind: its `model_type`, and the class that is counted.
         source, year: of a published description: where its sizes are from.
         compressed: how its weights are compressed, where they are.
-        context: how many tokens are looked at, for what depends on it.
+        asked: for how many tokens that are looked at; None for `Size.context`'s own choice.
     """
 
     name: str
@@ -82,9 +80,7 @@ class Sized:
         return compared([self], lang)
 
     def _repr_html_(self) -> str:
-        from regard.views import html
-
-        return html.render(self.picture())
+        return image(self.picture())
 
 
 def _of(side: Side) -> str:
@@ -117,7 +113,7 @@ def size(model: Any, *, context: int | None = None) -> Sized:
     if described is not None:
         return _of_config(described.name, Fields(described.config, described.name), context, described)
     path = _config(name)
-    return _of_config(name, Fields(_read(path), str(path)), context)
+    return _of_config(name, Fields(catalogue.fields_of(path), str(path)), context)
 
 
 def names() -> list[str]:
@@ -213,16 +209,3 @@ def _fetched(name: str) -> Path:
                 continue
     near = nearest(name.rpartition("/")[2], names())
     raise BadInput("size_unknown", name=name, nearest=near, count=len(names()))
-
-
-def _read(path: Path) -> dict[str, Any]:
-    """The fields of a config."""
-    try:
-        if path.stat().st_size > LONGEST_CONFIG:
-            raise ValueError(f"{path.stat().st_size} > {LONGEST_CONFIG}")
-        fields = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError, OSError) as error:
-        raise BadInput("config_broken", path=str(path), reason=str(error)) from error
-    if not isinstance(fields, dict):
-        raise BadInput("config_broken", path=str(path), reason=type(fields).__name__)
-    return fields

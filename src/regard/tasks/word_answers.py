@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from regard.inspection.analogies import Score
-from regard.inspection.directions import Near, Point, cosine, plane
+from regard.inspection.directions import Near, Point, plane
+from regard.inspection.meaning import cosines
 from regard.inspection.pairs import Direction
 from regard.text.vectors import Vectors
 from regard.views import words as views
@@ -220,9 +221,8 @@ class Scores(Shown):
 
 def similar(about: About, expressions: Sequence[str]) -> Similar:
     """The cosines between each two."""
-    vectors = [about.points[each].vector for each in expressions]
-    cosines = np.array([[cosine(one, other) for other in vectors] for one in vectors])
-    return Similar(about, tuple(expressions), cosines)
+    vectors = np.array([about.points[each].vector for each in expressions])
+    return Similar(about, tuple(expressions), cosines(vectors).clip(-1, 1))
 
 
 def _told(found: Sequence[Near]) -> list[dict[str, Any]]:

@@ -4,7 +4,6 @@ A model's table is mapped from its file: neither the model nor `transformers` is
 say which tensor it is, or the tokenizer is of another form, the model is opened as `regard.record` would.
 """
 
-import os
 import re
 from pathlib import Path
 from typing import Any
@@ -42,18 +41,19 @@ def of_model(name: str, *, embeddings: str = "input", pieces: bool = False) -> V
     Raises:
         BadInput: no such model; one that writes nothing has no output embeddings.
     """
-    from regard.models import folder as folders
+    from regard.models.catalogue import CONFIG, fields_of
     from regard.models.tensors import listed
+    from regard.tasks import foreign_models
 
-    folder = _folder(name)
-    fields = folders.fields_of(folder / "config.json")
+    folder, short = foreign_models.located(name), foreign_models.shortened(name)
+    fields = fields_of(folder / CONFIG)
     weights = listed(folder)
     tensor = tensor_of({each: shape for each, (_, shape, _) in weights.entries.items()}, fields, embeddings, name)
     plain = any((folder / each).is_file() for each in ("tokenizer.json", "merges.txt"))
     if tensor is None or not plain:
-        return of_opened(_opened(folder, name), embeddings=embeddings, pieces=pieces)
+        return of_opened(foreign_models.opened(folder, short), embeddings=embeddings, pieces=pieces)
     table = vector_files.mapped(weights.entries[tensor][0], tensor)
-    return tabled(table, read_engine(folder / "tokenizer.json"), name, pieces)
+    return tabled(table, read_engine(folder / "tokenizer.json"), short, pieces)
 
 
 def of_opened(foreign: Any, *, embeddings: str = "input", pieces: bool = False) -> Vectors:
@@ -109,26 +109,3 @@ def tensor_of(shapes: dict[str, tuple[int, ...]], fields: dict[str, Any], side: 
     if fields.get("model_type") != "regard-rnn" and not _WRITES.search(kinds):
         raise BadInput("words_no_output", name=name)
     return found if fields.get("tie_word_embeddings", True) else None
-
-
-def _folder(name: str) -> Path:
-    from regard.models import catalogue
-    from regard.tasks import foreign_models
-
-    try:
-        return catalogue.find(name)
-    except BadInput as error:
-        fetched = foreign_models.fetched(name) if error.code == "unknown_model" else None
-        if fetched is None:
-            raise
-        return fetched
-
-
-def _opened(folder: Path, name: str) -> Any:
-    from regard.tasks import foreign_models
-
-    return foreign_models.opened(folder, _short(name))
-
-
-def _short(name: str) -> str:
-    return Path(name).resolve().name if os.path.exists(name) else name

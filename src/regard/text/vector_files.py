@@ -60,7 +60,7 @@ def read(path: Path | str, *, encoding: str = "utf-8", tell: Tell = lambda count
         try:
             kept = vector_store.kept(Path(path), encoding, lambda: _blocks(path, encoding, tell))
             return Vectors(kept.words, kept.table, name=name, doubled=kept.doubled, stored=kept.lengths)
-        except Failure:  # nowhere to keep it
+        except Failure:  # nowhere to keep it: then it is read into memory, as below
             pass
     grown = vector_store.Growing()
     parts = [grown.new(*block) for block in _blocks(path, encoding, tell)]
@@ -109,7 +109,7 @@ def _plain(chunks: Iterator[bytes], path: Path | str, encoding: str) -> Iterator
     try:
         if _bytewise(encoding) == encoding and "".encode(encoding) == b"":
             return chunks
-    except LookupError:
+    except LookupError:  # no such encoding: each_line says so
         pass
     return (f"{line.text}\n".encode() for line in each_line(path, encoding=encoding))
 
