@@ -1,5 +1,8 @@
 """None, additive, dot, general, concat, input feeding, Transformer: the same pairs, the same processor time, S seeds.
 
+The first seed of each learns for so many minutes of one core; the others take as many steps. So the spread is that of
+the seeds, and not of what a shared machine gives from hour to hour.
+
 Each run is a process of its own with one thread; its figures are written when it is done, and it is not done again, so
 the whole may be stopped and started at any time. After the last, or with `--page`, docs/comparison.md is written.
 
@@ -40,7 +43,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Do what is not done yet, then write the page; 1 where a run failed."""
     asked = _asked(arguments)
     asked.work.mkdir(parents=True, exist_ok=True)
-    failed = 0 if asked.page else _do(asked, list(_left(asked)))
+    first, more = asked.seeds[:1], asked.seeds[1:]
+    failed = 0 if asked.page else _do(asked, list(_left(asked, first))) + _do(asked, list(_left(asked, more)))
     results = [found for name in VARIANTS for seed in asked.seeds if (found := _done(asked, name, seed))]
     if results:
         _write_page(asked, results)
@@ -65,9 +69,9 @@ def _asked(arguments: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def _left(asked: argparse.Namespace) -> Iterator[tuple[str, int]]:
+def _left(asked: argparse.Namespace, seeds: Sequence[int]) -> Iterator[tuple[str, int]]:
     """Seed by seed, so that a comparison that was stopped is one of fewer seeds."""
-    return ((n, seed) for seed in asked.seeds for n in VARIANTS if n in asked.only and not _done(asked, n, seed))
+    return ((n, seed) for seed in seeds for n in VARIANTS if n in asked.only and not _done(asked, n, seed))
 
 
 def _place(asked: argparse.Namespace, name: str, seed: int) -> Path:
@@ -75,10 +79,17 @@ def _place(asked: argparse.Namespace, name: str, seed: int) -> Path:
 
 
 def _done(asked: argparse.Namespace, name: str, seed: int) -> dict[str, Any] | None:
-    """The figures of a run with these settings; one with others counts as not done."""
-    path = _place(asked, name, seed)
+    """The figures of a run with these settings, and the first seed's steps; one with others counts as not done."""
+    path, steps = _place(asked, name, seed), _steps(asked, name, seed)
     found = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
-    return found if found and found["settings"] == _settings(asked) else None
+    fits = found and found["settings"] == _settings(asked) and steps in (None, found["training"]["steps"])
+    return found if fits else None
+
+
+def _steps(asked: argparse.Namespace, name: str, seed: int) -> int | None:
+    """How many steps this seed takes: as many as the first; None: as many as fit into the time."""
+    first = None if seed == asked.seeds[0] else _done(asked, name, asked.seeds[0])
+    return first and int(first["training"]["steps"])
 
 
 def _settings(asked: argparse.Namespace) -> dict[str, Any]:
@@ -113,8 +124,9 @@ def measure(asked: argparse.Namespace, name: str, seed: int) -> dict[str, Any]:
     pairs = training_pairs(asked.pairs, but=valid, at_most=asked.at_most)
     tokenizer = tokenizer_of(pairs, asked.vocab_size)
     model, spent = train(
-        VARIANTS[name] | asked.sizes, pairs, tokenizer, seconds=60 * asked.minutes, seed=seed, batch_tokens=asked.tokens
-    )
+        VARIANTS[name] | asked.sizes, pairs, tokenizer, seed=seed, batch_tokens=asked.tokens,
+        seconds=60 * asked.minutes, steps=_steps(asked, name, seed),
+    )  # fmt: skip
     facts = {"name": name, "seed": seed, "minutes": asked.minutes, "settings": _settings(asked), "pairs": len(pairs)}
     facts |= {"training": spent.json(), "parameters": sum(p.numel() for p in model.parameters())}
     facts |= _judged(model, tokenizer, valid, name) | {"circumstances": circumstances()}

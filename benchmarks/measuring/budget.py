@@ -38,11 +38,21 @@ class Spent:
 
 
 def train(
-    choices: dict[str, Any], pairs: Pairs, tokenizer: Tokenizer, *, seconds: float, seed: int, batch_tokens: int
+    choices: dict[str, Any],
+    pairs: Pairs,
+    tokenizer: Tokenizer,
+    *,
+    seconds: float,
+    seed: int,
+    batch_tokens: int,
+    steps: int | None = None,
 ) -> tuple[Any, Spent]:
     """A model of these choices, trained for so many seconds of this process on one thread; what it took.
 
     The rate follows the share of the budget that is spent: the schedule is that of a run with as many steps as fit.
+
+    Args:
+        steps: take so many, however long it takes.
     """
     settings = _settings(choices, tokenizer.vocab_size, seed, batch_tokens)
     torch.manual_seed(seed)
@@ -60,8 +70,8 @@ def train(
 
     began = time.process_time()
     with machine(settings):
-        while spent.seconds < seconds:
-            fitting = _fitting(settings, standing.step, spent.seconds / seconds)
+        while (standing.step < steps) if steps else (spent.seconds < seconds):
+            fitting = _fitting(settings, standing.step, spent.seconds / seconds, steps)
             one_step(replace(run, settings=fitting, report=told), steppers, standing, compute)
             spent.seconds = time.process_time() - began
     last = [loss for at, loss in losses if at >= 0.9 * spent.seconds]
@@ -78,9 +88,9 @@ def _settings(choices: dict[str, Any], vocab_size: int, seed: int, batch_tokens:
     )  # fmt: skip
 
 
-def _fitting(settings: TranslationSettings, step: int, share: float) -> TranslationSettings:
-    """The settings of a run of which `step` steps are this share."""
-    steps = max(step + 1, round(step / share)) if step and share else FIRST
+def _fitting(settings: TranslationSettings, step: int, share: float, steps: int | None = None) -> TranslationSettings:
+    """The settings of a run of so many steps, or of one of which `step` steps are this share."""
+    steps = steps or (max(step + 1, round(step / share)) if step and share else FIRST)
     return settings.model_copy(update={"steps": steps, "warmup": max(1, round(WARMUP * steps))})
 
 

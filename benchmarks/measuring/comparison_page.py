@@ -12,6 +12,9 @@ Result = dict[str, Any]
 Kinds = dict[str, list[Result]]
 """The results of each kind, one a seed."""
 
+Column = tuple[Callable[[Result], float], int]
+"""A figure of a result, and its digits."""
+
 HEAD = (
     "model",
     "seeds",
@@ -23,8 +26,10 @@ HEAD = (
     "sentences/s, beam 5",
 )
 
-SPREAD = "Figures are means over the seeds, with the lowest and the highest in brackets."
+SPREAD = "BLEU and chrF are means over the seeds, with the lowest and the highest in brackets; speeds the first seed's."
 ALONE = "One seed says nothing of the spread: a difference of a point or two may be chance. More are to come."
+
+LATER = " (the first has that time, the others take as many steps)"
 
 
 def by_kind(results: Sequence[Result], order: Sequence[str]) -> Kinds:
@@ -51,7 +56,7 @@ def page(results: Sequence[Result], order: Sequence[str], facts: dict[str, Any])
 
 def _told(results: Sequence[Result], facts: dict[str, Any]) -> str:
     seeds, first = _seeds(results), results[0]
-    named = f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"
+    named = f"seeds {', '.join(map(str, seeds))}{LATER}" if len(seeds) > 1 else f"seed {seeds[0]}"
     return (
         f"Every model learns from the same {first['pairs']:,} pairs with the same tokenizer, for {first['minutes']:g} "
         f"minutes of one processor core's time (not of the clock, so other work on the machine takes nothing away), "
@@ -68,19 +73,19 @@ def _seeds(results: Sequence[Result]) -> list[int]:
 
 def table(kinds: Kinds) -> Table:
     """A row a kind."""
-    columns: list[tuple[str, Callable[[Result], float], int]] = [
-        ("bleu", lambda r: r["bleu"], 1),
-        ("chrf", lambda r: r["chrf"], 1),
-        ("training", lambda r: r["training"]["tokens_a_second"], 0),
-        ("greedy", lambda r: r["sentences_a_second"]["1"], 1),
-        ("beam", lambda r: r["sentences_a_second"]["5"], 1),
+    scores: list[Column] = [(lambda r: r["bleu"], 1), (lambda r: r["chrf"], 1)]
+    speeds: list[Column] = [
+        (lambda r: r["training"]["tokens_a_second"], 0),
+        (lambda r: r["sentences_a_second"]["1"], 1),
+        (lambda r: r["sentences_a_second"]["5"], 1),
     ]
     rows = [
         (
             name,
             len(found),
             f"{found[0]['parameters']:,}",
-            *(_spread([pick(r) for r in found], n) for _, pick, n in columns),
+            *(_spread([pick(r) for r in found], n) for pick, n in scores),
+            *(f"{pick(found[0]):,.{n}f}" for pick, n in speeds),
         )
         for name, found in kinds.items()
     ]

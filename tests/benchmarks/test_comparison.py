@@ -18,7 +18,8 @@ from toy import reversed_pairs
 def result(name: str, seed: int, bleu: float) -> dict[str, Any]:
     return {
         "name": name, "seed": seed, "minutes": 7, "pairs": 1301, "judged": 97, "precision": "fp32", "parameters": 1009,
-        "bleu": bleu, "chrf": bleu + 11, "signatures": {"bleu": "nrefs:1"}, "training": {"tokens_a_second": 503.0},
+        "bleu": bleu, "chrf": bleu + 11, "signatures": {"bleu": "nrefs:1"},
+        "training": {"tokens_a_second": 500.0 + seed, "steps": 71},
         "sentences_a_second": {"1": 31.0, "5": 13.0},
         "by_length": [{"source_words": "1–5", "pairs": 89, "bleu": bleu + 2, "chrf": 3.0},
                       {"source_words": "15+", "pairs": 0, "bleu": None, "chrf": None}],
@@ -31,9 +32,9 @@ FACTS = {"processor": "P", "torch": "T", "date": "D"}
 
 def test_the_page_says_means_and_ranges() -> None:
     kinds = by_kind(RESULTS, list(comparison.VARIANTS))
-    assert [row[:5] for row in table(kinds).rows] == [
-        ("none", 1, "1,009", "5.0", "16.0"),
-        ("dot", 2, "1,009", "21.0 (19.0–23.0)", "32.0 (30.0–34.0)"),
+    assert [row[:6] for row in table(kinds).rows] == [
+        ("none", 1, "1,009", "5.0", "16.0", "501"),
+        ("dot", 2, "1,009", "21.0 (19.0–23.0)", "32.0 (30.0–34.0)", "501"),  # speeds: the first seed's
     ]
     marks = picture(kinds).parts[0].series[0]  # type: ignore[attr-defined]
     assert (marks.x, marks.y, marks.errors) == (("none", "dot"), (5.0, 21.0), (0.0, 2.0))
@@ -62,15 +63,25 @@ def test_every_kind_trains_within_its_time(name: str) -> None:
     assert spent.steps > 1
     assert spent.tokens > 97
     assert not model.training
+    _, again = budget.train(choices, pairs, tokenizer_of(pairs, 97), seconds=0.01, steps=3, seed=4, batch_tokens=211)
+    assert again.steps == 3
 
 
 def test_what_is_done_is_not_done_again(tmp_path: Path) -> None:
     asked = comparison._asked(["--work", str(tmp_path), "--seeds", "1", "2", "--only", "dot", "none"])
-    assert list(comparison._left(asked)) == [("none", 1), ("dot", 1), ("none", 2), ("dot", 2)]
+    left = lambda: list(comparison._left(asked, asked.seeds))  # noqa: E731
+    assert left() == [("none", 1), ("dot", 1), ("none", 2), ("dot", 2)]
     facts = result("dot", 1, 3.0) | {"settings": comparison._settings(asked)}
     comparison._place(asked, "dot", 1).write_text(json.dumps(facts))
-    assert list(comparison._left(asked)) == [("none", 1), ("none", 2), ("dot", 2)]
+    assert left() == [("none", 1), ("none", 2), ("dot", 2)]
+    assert comparison._steps(asked, "dot", 1) is None
+    assert comparison._steps(asked, "dot", 2) == 71
+    comparison._place(asked, "dot", 2).write_text(json.dumps(facts | {"seed": 2}))
+    assert left() == [("none", 1), ("none", 2)]
+    other = facts | {"seed": 2, "training": {"steps": 73}}  # not as many as the first
+    comparison._place(asked, "dot", 2).write_text(json.dumps(other))
+    assert left() == [("none", 1), ("none", 2), ("dot", 2)]
     asked.minutes = 11.0
-    assert ("dot", 1) in list(comparison._left(asked))
+    assert ("dot", 1) in left()
     places = {comparison._place(asked, name, 1) for name in comparison.VARIANTS}
     assert len(places) == len(comparison.VARIANTS)
