@@ -4,7 +4,8 @@ The random model's queries and keys are scaled until the mean entropy of its wei
 as a trained model has them, not uniform. In turn, round after round: the plain forward, recording queries and keys
 with the default check, the statistics of all heads (while recording: the whole run; and alone). The peer is
 `transformers`' eager attention with `output_attentions`, which holds n² weights of every head; TransformerLens' cache
-and BertViz, which reads such weights, need the same.
+and BertViz, which reads such weights, need the same. The process keeps memory that is freed, as our command line does:
+what is measured is work, and not how the system hands out pages.
 """
 
 import argparse
@@ -21,6 +22,7 @@ from transformers import GPT2Config, GPT2Model
 
 from measuring.report import circumstances, ended, told, written
 from regard.core import compiled
+from regard.core.freed import keep_freed
 from regard.core.reducing import statistics
 from regard.inspection import trace
 from regard.inspection.record import record
@@ -42,6 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     asked = _asked(arguments)
     torch.set_num_threads(asked.threads)
     clock = time.process_time if asked.processor_time else time.perf_counter
+    keep_freed()
     compiled.kernel(torch.device("cpu"), compiled.WORTH)
     facts = circumstances() | {"settings": {name: str(value) for name, value in vars(asked).items()}}
     found = []

@@ -7,10 +7,11 @@ from typing import Any
 
 import torch
 
+from regard.core import freed
 from regard.tasks.training import COURSES, MODELS
 from regard.text.pairs import Pairs
 from regard.text.tokenizers import Tokenizer
-from regard.training import memory, optimizers, precision
+from regard.training import optimizers, precision
 from regard.training.checkpoint import Standing
 from regard.training.examples import Examples
 from regard.training.loop import Run, compute_of, machine, one_step
@@ -56,7 +57,7 @@ def train(
     """
     settings = _settings(choices, tokenizer.vocab_size, seed, batch_tokens)
     torch.manual_seed(seed)
-    memory.keep_freed()
+    freed.keep_freed()
     model = MODELS[settings.model.model_type][1](settings.model)
     examples = Examples(pairs.source, pairs.target, tokenizer)
     examples.batch(0, tokens=batch_tokens, seed=seed)  # the order of the first epoch is no part of a step

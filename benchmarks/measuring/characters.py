@@ -11,8 +11,9 @@ import torch
 
 from measuring.report import ROOT
 from peers.nanogpt import NanoSettings, NanoSizes
+from regard.core import freed
 from regard.models.gpt import Gpt, GptConfig, gpt2
-from regard.training import memory, optimizers, precision, trial
+from regard.training import optimizers, precision, trial
 from regard.training.checkpoint import Standing
 from regard.training.loop import Run, compute_of, machine, one_step
 from regard.training.settings import LmSettings
@@ -57,7 +58,7 @@ class Training:
     """The shipped training, step by step: one call is one step."""
 
     def __init__(self, path: Path, settings: LmSettings) -> None:
-        memory.keep_freed()
+        freed.keep_freed()
         torch.manual_seed(settings.seed)
         windows = Windows(np.memmap(path, dtype=np.uint16, mode="r"), settings.model.max_len)
         self.settings, self.model, self.standing = settings, Gpt(settings.model), Standing()

@@ -18,6 +18,7 @@ from typer.core import TyperGroup
 from regard.cli.complaints import complaint, exit_code
 from regard.cli.parameters import Lang
 from regard.core.errors import BadInput
+from regard.core.freed import keep_freed
 from regard.core.nearest import nearest
 from regard.language import LANGUAGES, catalogue, choose, say
 from regard.version import __version__
@@ -62,6 +63,7 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")  # text may hold what the terminal's encoding has not
+    keep_freed()  # this process is ours
     status = run(sys.argv[1:])
     try:
         sys.stdout.flush()

@@ -9,7 +9,7 @@ tensor([[False,  True,  True]])
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import reduce
+from functools import lru_cache, reduce
 
 import torch
 from jaxtyping import Bool, Float
@@ -100,8 +100,15 @@ class _Window(Mask):
         return near if self.back is None else near & (key >= query - self.back)
 
     def spans(self, queries: int, keys: int, row: int = 0) -> Tensor | None:
+        return _window_spans(self.back, queries, keys)
+
+
+@lru_cache(maxsize=8)
+def _window_spans(back: int | None, queries: int, keys: int) -> Tensor:
+    """The same for all layers: made once."""
+    with torch.inference_mode(False):
         last = torch.arange(keys - queries, keys, dtype=torch.int32).clamp(min=-1) + 1
-        first = torch.zeros_like(last) if self.back is None else (last - 1 - self.back).clamp(min=0)
+        first = torch.zeros_like(last) if back is None else (last - 1 - back).clamp(min=0)
         return torch.stack([torch.minimum(first, last), last], dim=1)
 
 

@@ -86,7 +86,7 @@ def steps(recipe: Recipe, query: Tensor, key: Tensor, rows: Rows = ALL) -> dict[
     tensor([[[1.0000, 0.0000],
              [0.2689, 0.7311]]])
     """
-    asked, key = query[:, rows], shared(key, len(query))
+    asked, key = query[:, rows].to(key.dtype), shared(key, len(query))
     if recipe.vector is None:
         scores = asked @ key.transpose(-1, -2)
     else:
@@ -105,23 +105,28 @@ def weights(recipe: Recipe, query: Tensor, key: Tensor, rows: Rows = ALL) -> Ten
     """The weights of these queries, (heads, rows, keys): those of `steps`, made in one place of memory."""
     if recipe.vector is not None or torch.is_grad_enabled():
         return steps(recipe, query, key, rows)["weights"]
-    scaled = (query[:, rows] @ shared(key, len(query)).transpose(-1, -2)).mul_(recipe.scale)
+    asked = query[:, rows].to(key.dtype)
+    scaled = (asked @ shared(key, len(query)).transpose(-1, -2)).mul_(recipe.scale)
     if recipe.softcap is not None:
         scaled.div_(recipe.softcap).tanh_().mul_(recipe.softcap)
     bias = biased(recipe, query.shape[1], key.shape[1], rows)
     scaled = scaled if bias is None else scaled.add_(bias)
     allowed = seen(recipe, key.shape[1], rows)
     masked = scaled if allowed is None else scaled.masked_fill_(~allowed, float("-inf"))
-    if recipe.sinks is not None or _some_see_nothing(recipe, allowed, masked):
+    if recipe.sinks is not None or _some_see_nothing(recipe, rows, masked):
         return normalised(masked, recipe.sinks)
     return torch.softmax(masked, dim=-1)
 
 
-def _some_see_nothing(recipe: Recipe, allowed: Tensor | None, masked: Tensor) -> bool:
+def _some_see_nothing(recipe: Recipe, rows: Rows, masked: Tensor) -> bool:
     """Whether weights of some queries are all 0; told from the mask, unless a bias may hide keys, too."""
-    if recipe.bias is None:
-        return allowed is not None and not bool(allowed.any(-1).all())
-    return bool((masked.amax(-1) == float("-inf")).any())
+    if recipe.bias is not None:
+        return bool((masked.amax(-1) == float("-inf")).any())
+    if recipe.visible is None:
+        return False
+    chosen = recipe.visible[rows]
+    some = chosen.any(-1) if chosen.dtype == torch.bool else chosen[:, 1] > chosen[:, 0]
+    return not bool(some.all())
 
 
 def normalised(masked: Tensor, sinks: Tensor | None) -> Tensor:

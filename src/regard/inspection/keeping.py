@@ -15,9 +15,10 @@ from regard.core.attend import STEPS
 from regard.core.errors import BadInput, Failure
 from regard.core.recipe import Recipe, shared
 from regard.core.reducing import statistics
+from regard.inspection.held import Held
 from regard.inspection.stitching import Stitched
 from regard.inspection.trace import COMPUTED, Check, Written
-from regard.inspection.visit import Text, Visit, widened
+from regard.inspection.visit import Text, Visit
 
 TOLERANCE, ROUGH = 1e-4, 2e-2
 """How far a recorded tensor may be from the model's own: in fp32, and where the model computes in 16 bits."""
@@ -80,7 +81,7 @@ class Keeper:
         self._expected = {} if expected is None else expected
         self._waiting: dict[str, Stitched] = {}
         self._shelf: dict[str, Tensor] = {}
-        self.tensors: dict[str, np.ndarray] = {}
+        self.tensors = Held()
         self.recipes: dict[str, Written] = {}
         self.deviation, self.tolerance = 0.0, TOLERANCE
 
@@ -88,6 +89,9 @@ class Keeper:
         """Take a visit; a place that is whole is checked and reduced at once."""
         if not self.choice.takes(address):
             return
+        whole = visit.query.shape[-2] == self._expected.get(address)
+        if whole and address not in self._waiting:
+            return self._take(address, visit.row(0))
         waiting = self._waiting.setdefault(address, Stitched())
         waiting.add(visit)
         if waiting.queries == self._expected.get(address):
@@ -122,14 +126,15 @@ class Keeper:
         self.tolerance = max(self.tolerance, TOLERANCE if text.exact else ROUGH)
         self.deviation = float(np.max([self.deviation, text.deviation(every=self.check == "full")]))
         text = text if self.choice.heads is None else chosen(text, sorted(self.choice.heads))
-        computed = text.steps() if self.keep & set(COMPUTED) else {}
+        computed = text.wide().steps() if self.keep & set(COMPUTED) else {}
         computed |= {} if text.weights is None else {"weights": text.weights}
         parts = {"query": text.query, "key": text.key, "value": text.value, "context": text.context, **computed}
         for step in sorted(self.keep & parts.keys()):
-            self.tensors[f"{address}/{step}"] = _array(parts[step])
+            self.tensors.add(f"{address}/{step}", parts[step])
         if "statistics" in self.keep:
-            made = statistics(text.recipe, text.query, text.key, same=not address.endswith(".cross"))
-            self.tensors |= {f"{address}/{name}": _array(tensor) for name, tensor in made.named().items()}
+            sides = text.query.float(), text.key.float()
+            for name, tensor in statistics(text.recipe, *sides, same=not address.endswith(".cross")).named().items():
+                self.tensors.add(f"{address}/{name}", tensor)
         if {"query", "key"} <= self.keep:
             self.recipes[address] = self._written(text.recipe)
 
@@ -146,7 +151,8 @@ class Keeper:
             if torch.equal(self._shelf[name], tensor):
                 return name
         name = f"{part}/{len(alike)}"
-        self._shelf[name], self.tensors[name] = tensor, _array(tensor)
+        self._shelf[name] = tensor
+        self.tensors.add(name, tensor)
         return name
 
 
@@ -166,13 +172,3 @@ def chosen(text: Text, heads: Sequence[int]) -> Text:
     query, context = (each[list(heads)] for each in (text.query, text.context))
     weights = None if text.weights is None else text.weights[list(heads)]
     return replace(text, query=query, key=key, value=value, context=context, recipe=recipe, weights=weights)
-
-
-def _array(tensor: Tensor) -> np.ndarray:
-    """In float32, and alone: where it lies in a larger tensor (q of q, k, v together), the rest of that is let go."""
-    if tensor.is_floating_point():
-        tensor = widened(tensor)
-    tensor = tensor.detach().cpu()
-    whole = tensor.untyped_storage().nbytes()
-    numbers = tensor.numpy()
-    return numbers.copy() if whole > numbers.nbytes else numbers

@@ -113,7 +113,7 @@ class Knife(Observer):
         left = self.allowed(address, visit.query.shape[-2], visit.key.shape[-2], visit.query.device)
         gone = []
         for row, kept in enumerate(left if left.ndim == 4 else left[:, None]):
-            text = visit.row(row)
+            text = visit.row(row).wide()
             weights = text.steps()["weights"].masked_fill(kept, 0.0)
             gone.append(weights @ shared(text.value, len(weights)))
         return torch.stack(gone)

@@ -50,7 +50,7 @@ def ranked(
     """
     found: list[Estimate] = []
     for address, gradient in gradients.items():
-        text = visits[address].row(0)
+        text = visits[address].row(0).wide()
         weights, change = _changes(text, gradient.float(), how)
         if how == "renormalised":
             change = change.masked_fill(((weights > 0).sum(-1, keepdim=True) == 1), 0.0)

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Protocol
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -80,19 +79,18 @@ def record(
     lengths = {name: len(side.ids) for name, side in sequences.items()}
     refuse_unless_it_fits(places(sites, lengths, getattr(model, "config", None), choice.heads), kept)
     expected = {site.address: len(sequences[site.queries].ids) for site in sites}
-    keeper, vectors = Keeper(kept, check, choice, expected), dict[str, np.ndarray]()
+    keeper = Keeper(kept, check, choice, expected)
 
     def vector(address: str, step: str, tensor: Tensor) -> None:
         if step in kept:
-            vectors[f"{address}/{step}"] = tensor.float().cpu().numpy()
+            keeper.tensors.add(f"{address}/{step}", tensor)
 
     with tapped(Watcher(keeper, vector)):
         features = model.features(*inputs)
     far = _logits_deviation(model, inputs, features) if check == "full" else 0.0
     keeper.finish()
     heads = None if choice.heads is None else tuple(sorted(choice.heads))
-    found = {**keeper.tensors, **vectors}
-    return Trace(name, fingerprint, dict(sequences), sites, found, keeper.checked(far), keeper.recipes, heads)
+    return Trace(name, fingerprint, dict(sequences), sites, keeper.tensors, keeper.checked(far), keeper.recipes, heads)
 
 
 def _chosen(sites: tuple[Site, ...], choice: Choice) -> tuple[Site, ...]:

@@ -14,9 +14,6 @@ from torch.nn.functional import pad
 from regard.core.recipe import biased
 from regard.inspection.visit import Text, Visit
 
-WIDE = ("query", "key")
-"""What is kept of most places, and so is widened at once; of the rest the check widens what it looks at."""
-
 
 class Stitched:
     """Visits of one place while they come. Final.
@@ -48,15 +45,12 @@ class Stitched:
 
         Args:
             rows: in which row of the batch each visit is read; visits beyond are not. None: all, in the first.
-
-        Returns:
-            Queries and keys in float32; values and context as they are.
         """
         rows = [0] * len(self.visits) if rows is None else list(rows)[: len(self.visits)]
         if len(self.visits) == 1:
             key, value = self._memories[0]
-            return replace(self.visits[0], key=key, value=value).row(rows[0], wide=WIDE)
-        texts = [visit.row(row, wide=WIDE) for visit, row in zip(self.visits, rows, strict=False)]
+            return replace(self.visits[0], key=key, value=value).row(rows[0])
+        texts = [visit.row(row) for visit, row in zip(self.visits, rows, strict=False)]
         key, value = (self._memory(part, rows) for part in (0, 1))
         query, context = (torch.cat([getattr(text, part) for text in texts], dim=1) for part in ("query", "context"))
         seen, bias = torch.cat([_spans(text) for text in texts]), _bias(texts)
@@ -66,8 +60,8 @@ class Stitched:
     def _memory(self, part: int, rows: Sequence[int]) -> Tensor:
         parts = [memory[part] for memory in self._memories]
         if len(parts) == 1:  # fixed: of each text of a batch of beams the same
-            return parts[0][0].float()
-        return torch.cat([each[row].float() for each, row in zip(parts, rows, strict=False)], dim=1)
+            return parts[0][0]
+        return torch.cat([each[row] for each, row in zip(parts, rows, strict=False)], dim=1)
 
 
 def _hollow(tensor: Tensor) -> Tensor:

@@ -1,6 +1,6 @@
 """A trace's statistics: those that were kept, or exact ones of what was kept."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -19,7 +19,7 @@ class Kept(Protocol):
     """What is asked of a trace."""
 
     @property
-    def tensors(self) -> dict[str, np.ndarray]:
+    def tensors(self) -> Mapping[str, np.ndarray]:
         """By `ADDRESS/STEP`."""
 
     def computes(self, site: Site) -> bool:

@@ -4,6 +4,7 @@ What was kept are tensors `ADDRESS/STEP`. Where queries and keys are among them,
 any row of any step from `scores` to `weights` is computed exactly when it is asked for. On disk it is one file.
 """
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -116,7 +117,7 @@ class Trace:
     fingerprint: str
     sequences: dict[str, Sequence] = field(repr=False)
     sites: tuple[Site, ...]
-    tensors: dict[str, np.ndarray] = field(repr=False)
+    tensors: Mapping[str, np.ndarray] = field(repr=False)
     check: Check
     recipes: dict[str, Written] = field(repr=False, default_factory=dict)
     heads: tuple[int, ...] | None = None

@@ -6,6 +6,7 @@ Its tensors are the trace's; under the metadata key `regard` a JSON object holds
 
 import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from regard.core.files import write_whole
 FORMAT = "regard-trace-2"
 
 
-def write(path: Path | str, facts: dict[str, Any], tensors: dict[str, np.ndarray]) -> None:
+def write(path: Path | str, facts: dict[str, Any], tensors: Mapping[str, np.ndarray]) -> None:
     """Write facts and tensors; of tensors that lie in order no copy is made."""
     told = json.dumps({"format": FORMAT, **facts}, ensure_ascii=False)
     whole = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}

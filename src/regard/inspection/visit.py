@@ -4,10 +4,9 @@ Models of ours (through an `Observer`) and foreign ones (through their attention
 from there on nobody asks whose model it was.
 """
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -20,7 +19,7 @@ from regard.core.scorers import Additive, Scorer
 from regard.core.tap import Observer
 
 SAMPLED = 32
-"""Queries a head that the check `rows` looks at: evenly spaced, the first and the last among them."""
+"""Queries a head that the check `rows` looks at: evenly spaced, the last among them."""
 
 LEAST = 1e-3
 """Weights below it are taken for it where scores are compared: in 16 bits they tell nothing."""
@@ -56,24 +55,19 @@ class Visit:
     mask: Mask | Tensor | None = None
     weights: Tensor | None = None
 
-    def row(self, at: int, *, wide: Collection[str] = SIDES) -> "Text":
-        """What was seen of one text of the batch.
-
-        Args:
-            wide: which of `SIDES` become float32; of the rest, as it is, the check widens what it looks at.
-        """
+    def row(self, at: int) -> "Text":
+        """What was seen of one text of the batch, in the numbers of the kernel."""
         q, k = self.query.shape[-2], self.key.shape[-2]
         seen = visible(self.mask, q, k, at)
         recipe = replace(self.recipe, visible=None if seen is None else seen.to(self.query.device))
         sides = {name: getattr(self, name)[at] for name in SIDES}
-        sides |= {name: widened(sides[name]) for name in wide}
         weights = None if self.weights is None else self.weights[at].float()
         return Text(**sides, recipe=recipe, exact=self.query.dtype == torch.float32, weights=weights)
 
 
 @dataclass(frozen=True)
 class Text:
-    """A visit's part of one text: (heads, n, d) in float32 (or what `Visit.row` was asked for), and the whole recipe.
+    """A visit's part of one text: (heads, n, d), and the whole recipe.
 
     Attributes:
         exact: the kernel computed in float32, not in 16 bits.
@@ -88,15 +82,19 @@ class Text:
     exact: bool = True
     weights: Tensor | None = None
 
+    def wide(self) -> "Text":
+        """The same in float32."""
+        return replace(self, **{name: getattr(self, name).float() for name in SIDES})
+
     def steps(self, rows: Rows = ALL) -> dict[str, Tensor]:
-        """`scores`, `scaled`, `masked`, `weights` of these queries, made of q and k."""
+        """`scores`, `scaled`, `masked`, `weights` of these queries, made of q and k in float32."""
         return steps(self.recipe, self.query, self.key, rows)
 
     def deviation(self, *, every: bool = False) -> float:
         """How far weights made from q, k and the recipe are from what the kernel made of the same values.
 
-        The largest of max|weights·V − context| / max|context|, of how far a query's weights are from summing to 1
-        or 0 (with a sink: from at most 1), and of how far they are from the kernel's own, where it gave them.
+        The largest of max|weights·V − context| / max|context|, and where the kernel gave weights, of how far these are
+        from ours, and from summing to 1 or 0 for a query (with a sink: to at most 1); ours do so by their making.
 
         Args:
             every: all queries, in blocks; else `SAMPLED` of them.
@@ -104,14 +102,13 @@ class Text:
         count = self.query.shape[-2]
         if not count:
             return 0.0
-        spread = torch.linspace(0, count - 1, min(SAMPLED, count)).round().long()
-        blocks = self._blocks(count) if every else [spread]
-        size = _largest(self.context).clamp(min=1e-30)
-        found = (some._row_deviation(rows, size) for rows in blocks for some in self._some_heads())
+        blocks = self._blocks(count) if every else [sampled(count)]
+        size = max(_largest(self.context), 1e-30)
+        found = (some._row_deviation(rows, size) for some in self._some_heads() for rows in blocks)
         return max(found, key=lambda far: (far != far, far))
 
     def _some_heads(self) -> Iterator["Text"]:
-        """The heads, in groups that share keys, as many at once as `_PIECE` allows."""
+        """The heads, in groups that share keys, as many at once as `_PIECE` allows; keys and values in float32."""
         n_heads, n_shared, n_keys = len(self.query), len(self.key), self.key.shape[-2]
         group = n_heads // n_shared
         at_once = max(1, _PIECE // (4 * SAMPLED * group * max(1, n_keys)))
@@ -119,7 +116,7 @@ class Text:
             keys, heads = slice(first, first + at_once), slice(first * group, (first + at_once) * group)
             weights = None if self.weights is None else self.weights[heads]
             yield Text(
-                self.query[heads], self.key[keys], self.value[keys], self.context[heads],
+                self.query[heads], self.key[keys].float(), self.value[keys].float(), self.context[heads],
                 self.recipe.of_heads(heads), self.exact, weights,
             )  # fmt: skip
 
@@ -127,33 +124,38 @@ class Text:
         at_once = max(1, _SCRATCH // (4 * len(self.query) * max(1, self.key.shape[-2])))
         return [slice(start, start + at_once) for start in range(0, count, at_once)]
 
-    def _row_deviation(self, rows: Rows, size: Tensor) -> float:
-        made = (
-            {"weights": weights_of(self.recipe, self.query, self.key, rows)}
-            if self.weights is None
-            else self.steps(rows)
-        )
-        given = None if self.weights is None else self.weights[:, rows]
-        weights = made["weights"] if given is None or self.exact else given
+    def _row_deviation(self, rows: Rows, size: float) -> float:
+        if self.weights is None:
+            return self._far(weights_of(self.recipe, self.query, self.key, rows), rows) / size
+        made, given = self.steps(rows), self.weights[:, rows]
+        weights = made["weights"] if self.exact else given
         total = weights.sum(-1)
         whole = (total - (total > 0.5).float()).abs() if self.recipe.sinks is None else (total - 1).clamp(min=0)
-        mixed = weights @ shared(self.value.float(), len(weights))
-        far = (mixed - self.context[:, rows]).abs().max() / size
-        apart = far if given is None else _apart(made, given, exact=self.exact)
+        apart = _apart(made, given, exact=self.exact)
+        far = apart.new_tensor(self._far(weights, rows) / size)
         return float(torch.stack([whole.max(), far, apart]).max())  # NaN stays NaN
 
-
-def widened(tensor: Tensor) -> Tensor:
-    """In float32. Numpy asks for large pages, torch does not: where there are any, filling them takes a third."""
-    if tensor.dtype == torch.float32 or not tensor.is_cpu:
-        return tensor.float()
-    return torch.from_numpy(np.empty(tensor.shape, np.float32)).copy_(tensor)
+    def _far(self, weights: Tensor, rows: Rows) -> float:
+        """max|weights·V − context| of these queries."""
+        mixed = weights @ shared(self.value, len(weights))
+        return float((mixed - self.context[:, rows]).abs().max())
 
 
-def _largest(tensor: Tensor) -> Tensor:
+def sampled(count: int) -> slice:
+    """`SAMPLED` of so many queries, or all.
+
+    >>> list(range(100))[sampled(100)][:3]
+    [6, 9, 12]
+    """
+    step = max(1, (count - 1) // (SAMPLED - 1))
+    return slice(max(0, count - 1 - (SAMPLED - 1) * step), None, step)
+
+
+def _largest(tensor: Tensor) -> float:
     """The largest size of a number in it, read as it lies in memory: nothing is copied for that."""
     lying = sorted(range(tensor.ndim), key=tensor.stride, reverse=True)
-    return torch.stack(tensor.permute(lying).aminmax()).float().abs().max()
+    low, high = tensor.permute(lying).aminmax()
+    return max(-float(low), float(high))  # both are NaN where one is
 
 
 def _apart(made: dict[str, Tensor], given: Tensor, *, exact: bool) -> Tensor:

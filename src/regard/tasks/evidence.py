@@ -180,7 +180,7 @@ def _weighed(seen: Callable[[], Mapping[str, Visit]], effect: Effect) -> Effect:
         return effect
     if not (isinstance(edge.query, int) and isinstance(edge.key, int)):
         return effect
-    text = seen()[edge.address].row(0)
+    text = seen()[edge.address].row(0).wide()
     if edge.head is None and len(text.query) > 1:
         return effect
     return replace(effect, weight=float(text.steps()["weights"][edge.head or 0, edge.query, edge.key]))

@@ -110,7 +110,7 @@ def read(
     at = _query(scope.of(subject.sites)[0], subject.sequences, subject.asked[-1] if query is None else query)
     subject, goal = _asked(subject, wanted, scope, at)
     visits, gradients = subject.graded(goal.gain)
-    texts = {address: visit.row(0) for address, visit in visits.items()}
+    texts = {address: visit.row(0).wide() for address, visit in visits.items()}
     seen = {
         address: Seen(each.steps()["weights"], shared(each.value, len(each.query)), gradients[address][0].float())
         for address, each in texts.items()

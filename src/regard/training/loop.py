@@ -13,9 +13,10 @@ from typing import Any
 import torch
 from torch.nn.utils import get_total_norm
 
+from regard.core import freed
 from regard.core.errors import Failure
 from regard.core.tap import active
-from regard.training import checkpoint, memory, optimizers, precision
+from regard.training import checkpoint, optimizers, precision
 from regard.training.batch import Batch
 from regard.training.checkpoint import Standing
 from regard.training.loss import Compute, loss, surprise
@@ -61,7 +62,7 @@ def train(run: Run, resume_from: Path | None = None) -> Standing:
         Stopped: SIGINT or SIGTERM came; a checkpoint was written first.
     """
     settings, model = run.settings, run.model
-    memory.keep_freed()
+    freed.keep_freed()
     steppers = optimizers.make(model, settings)
     standing = checkpoint.restore(resume_from, model, steppers) if resume_from else Standing()
     compute = compute_of(settings)

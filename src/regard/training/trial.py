@@ -12,7 +12,8 @@ from typing import Any
 
 import torch
 
-from regard.training import memory, optimizers, precision
+from regard.core import freed
+from regard.training import optimizers, precision
 from regard.training.checkpoint import Standing
 from regard.training.loop import Run, compute_of, machine, one_step
 from regard.training.settings import Settings
@@ -122,7 +123,7 @@ def seconds_a_step(run: Run, at_least: float = 5.0) -> float:
 def _measured(run: Run, at_least: float) -> tuple[float, list[float]]:
     """Seconds of the first step by the clock, and of each that is counted as `seconds_a_step` says."""
     settings, standing, steps = run.settings, Standing(), list[float]()
-    memory.keep_freed()
+    freed.keep_freed()
     torch.manual_seed(settings.seed)
     steppers, compute = optimizers.make(run.model, settings), compute_of(settings)
     began = time.monotonic()

@@ -102,7 +102,9 @@ def _seen(listener: Listener, asked: Asked) -> _Seen:
     for moment, visit in listener.visits:
         count = visit.query.shape[-2]
         if asked.query < before + count:
-            return _Seen(visit.row(0), listener.calls, listener.attention, moment, asked.query - before, asked.head)
+            return _Seen(
+                visit.row(0).wide(), listener.calls, listener.attention, moment, asked.query - before, asked.head
+            )
         before += count
     raise BadInput("cell_unheard", address=asked.site.address)
 
