@@ -43,8 +43,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Do what is not done yet, then write the page; 1 where a run failed."""
     asked = _asked(arguments)
     asked.work.mkdir(parents=True, exist_ok=True)
-    first, more = asked.seeds[:1], asked.seeds[1:]
-    failed = 0 if asked.page else _do(asked, list(_left(asked, first))) + _do(asked, list(_left(asked, more)))
+    failed = 0 if asked.page else _do(asked, list(_left(asked, asked.seeds[:1])))
+    if not asked.page and not failed:
+        failed = _do(asked, list(_left(asked, asked.seeds[1:])))
     results = [found for name in VARIANTS for seed in asked.seeds if (found := _done(asked, name, seed))]
     if results:
         _write_page(asked, results)
@@ -66,7 +67,9 @@ def _asked(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--work", type=Path, default=ROOT / "out" / "comparison", help="figures and log")
     parser.add_argument("--docs", type=Path, default=ROOT / "docs", help="where the page goes")
     parser.add_argument("--page", action="store_true", help="only write the page, of what is done")
-    return parser.parse_args(arguments)
+    asked = parser.parse_args(arguments)
+    asked.seeds = sorted(set(asked.seeds))
+    return asked
 
 
 def _left(asked: argparse.Namespace, seeds: Sequence[int]) -> Iterator[tuple[str, int]]:

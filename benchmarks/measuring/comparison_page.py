@@ -29,8 +29,6 @@ HEAD = (
 SPREAD = "BLEU and chrF are means over the seeds, with the lowest and the highest in brackets; speeds the first seed's."
 ALONE = "One seed says nothing of the spread: a difference of a point or two may be chance. More are to come."
 
-LATER = " (the first has that time, the others take as many steps)"
-
 
 def by_kind(results: Sequence[Result], order: Sequence[str]) -> Kinds:
     """The results in this order of kinds; those without any are left out."""
@@ -56,12 +54,13 @@ def page(results: Sequence[Result], order: Sequence[str], facts: dict[str, Any])
 
 def _told(results: Sequence[Result], facts: dict[str, Any]) -> str:
     seeds, first = _seeds(results), results[0]
-    named = f"seeds {', '.join(map(str, seeds))}{LATER}" if len(seeds) > 1 else f"seed {seeds[0]}"
+    others = ", ".join(map(str, seeds[1:]))
+    later = f" Seeds {others} take as many steps as seed {seeds[0]}, and as long as that takes." if others else ""
     return (
         f"Every model learns from the same {first['pairs']:,} pairs with the same tokenizer, for {first['minutes']:g} "
         f"minutes of one processor core's time (not of the clock, so other work on the machine takes nothing away), "
-        f"with {named}; then it translates {first['judged']:,} pairs that none has seen. "
-        f"Its learning rate rises and falls with the share of that time. In {first['precision']}, on "
+        f"with seed {seeds[0]}; then it translates {first['judged']:,} pairs that none has seen. "
+        f"Its learning rate rises and falls with the share of that time.{later} In {first['precision']}, on "
         f"{facts['processor']}, torch {facts['torch']}, {facts['date']}. Speeds are of one core as well. "
         f"BLEU: `{first['signatures']['bleu']}`, beam 5."
     )

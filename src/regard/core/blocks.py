@@ -16,6 +16,9 @@ from regard.core.statistics import width
 ROOM = 2**20
 """Scores of one block: 4 MB in float32."""
 
+ABREAST = 2
+"""Heads of one block, where there are so many: two threads share its bands, and those of one head may be three."""
+
 
 @dataclass(frozen=True)
 class Grid:
@@ -99,7 +102,7 @@ def planned(grid: Grid, spans: Tensor, depth: int = 1) -> Iterator[Block]:
     Args:
         depth: numbers that are held for one score.
     """
-    cuts = list(_cuts(grid, spans, ROOM // depth))
+    cuts = list(_cuts(grid, spans, ROOM // depth // min(grid.n_heads, ABREAST)))
     largest = max(((rows.stop - rows.start) * (keys.stop - keys.start) for rows, keys, _ in cuts), default=1)
     at_once = max(1, ROOM // depth // largest)
     for head in range(0, grid.n_heads, at_once):

@@ -10,7 +10,6 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from functools import cache, partial
 from pathlib import Path
 
@@ -66,11 +65,11 @@ def built(source: Path, *more: str) -> ctypes.CDLL | None:
 @cache
 def _loaded() -> Kernel | None:
     """The kernel, compiled and tried."""
-    library = built(SOURCE)
+    library = built(SOURCE, "-fopenmp")
     if library is None:
         return None
     found = library.reduce
-    found.argtypes, found.restype = [ctypes.c_long] * 7 + [ctypes.c_void_p] * 7, ctypes.c_int
+    found.argtypes, found.restype = [ctypes.c_long] * 6 + [ctypes.c_void_p] * 7 + [ctypes.c_long], ctypes.c_int
     made = partial(_reduced, found)
     return made if agrees(made) else None
 
@@ -108,22 +107,7 @@ def _reduced(
     sums, peak = (torch.zeros(heads, rows // high, keys) for _ in range(2))
     spans, sinks = spans.int().contiguous(), None if sinks is None else sinks.float().contiguous()
     given = [None if each is None else each.data_ptr() for each in (spans, sinks, scores, found, where, sums, peak)]
-
-    def work(start: int, stop: int) -> None:
-        if not function(start, stop, rows, keys, high, own, top, *given):
-            raise MemoryError
-
     units = heads * (rows // high)
-    parts = min(torch.get_num_threads(), units)
-    edges = [units * part // parts for part in range(parts + 1)]
-    if parts > 1:
-        for done in [_workers(parts).submit(work, *edges[part : part + 2]) for part in range(parts)]:
-            done.result()
-    else:
-        work(0, units)
+    if not function(units, rows, keys, high, own, top, *given, torch.get_num_threads()):
+        raise MemoryError
     return Reduced(found[..., :6], found[..., 6:], where, sums, peak)
-
-
-@cache
-def _workers(count: int) -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(count, thread_name_prefix="statistics")

@@ -90,7 +90,7 @@ def steps(recipe: Recipe, query: Tensor, key: Tensor, rows: Rows = ALL) -> dict[
     if recipe.vector is None:
         scores = asked @ key.transpose(-1, -2)
     else:
-        scores = torch.tanh(asked.unsqueeze(-2) + key.unsqueeze(-3)) @ recipe.vector
+        scores = torch.tanh(asked.unsqueeze(-2) + key.unsqueeze(-3)) @ recipe.vector.to(key.dtype)
     scaled = scores * recipe.scale
     if recipe.softcap is not None:
         scaled = recipe.softcap * torch.tanh(scaled / recipe.softcap)

@@ -103,31 +103,36 @@ static float row(float *s, long low, long high, long own, long top, const float 
     return share;
 }
 
-// Bands `from` … `to` of all heads' bands, counted through. scores (heads, rows, keys); spans (rows, 2), within these
+// All heads' bands, `units` of them, shared out to threads: torch's own, which would otherwise spin beside ours. scores (heads, rows, keys); spans (rows, 2), within these
 // keys; found (heads, rows, 6 + top); where (heads, rows, top); sums and peak (heads, bands, keys), zero at first;
 // 0 where there is no memory.
-int reduce(long from, long to, long rows, long keys, long high, long own, long top, const int32_t *spans,
-           const float *sinks, float *scores, float *found, int32_t *where, float *sums, float *peak) {
+int reduce(long units, long rows, long keys, long high, long own, long top, const int32_t *spans, const float *sinks,
+           float *scores, float *found, int32_t *where, float *sums, float *peak, long threads) {
     long bands = rows / high;
-    float *most = malloc((keys / CHUNK + 1) * sizeof(float));
-    if (!most) return 0;
-    for (long unit = from; unit < to; unit++) {
-        float *sum = sums + unit * keys, *largest = peak + unit * keys;
-        const float *sink = sinks ? sinks + unit / bands : 0;
-        for (long r = unit % bands * high; r < (unit % bands + 1) * high; r++) {
-            long place = unit / bands * rows + r, low = spans[2 * r], end = spans[2 * r + 1];
-            float *s = scores + place * keys;
-            float share = row(s, low, end, own + r, top, sink, found + place * (6 + top), where + place * top, most);
-            if (share > 0.0f) {
+    int room = 1;
+#pragma omp parallel num_threads(threads) reduction(&& : room)
+    {
+        float *most = malloc((keys / CHUNK + 1) * sizeof(float));
+        room = most != 0;
+#pragma omp for schedule(static)
+        for (long unit = 0; unit < units; unit++) {
+            float *sum = sums + unit * keys, *largest = peak + unit * keys;
+            const float *sink = sinks ? sinks + unit / bands : 0;
+            for (long r = unit % bands * high; most && r < (unit % bands + 1) * high; r++) {
+                long place = unit / bands * rows + r, low = spans[2 * r], end = spans[2 * r + 1];
+                float *s = scores + place * keys;
+                float share = row(s, low, end, own + r, top, sink, found + place * (6 + top), where + place * top, most);
+                if (share > 0.0f) {
 #pragma omp simd
-                for (long j = low; j < end; j++) {
-                    float w = s[j] * share;
-                    sum[j] += w;
-                    largest[j] = w > largest[j] ? w : largest[j];
+                    for (long j = low; j < end; j++) {
+                        float w = s[j] * share;
+                        sum[j] += w;
+                        largest[j] = w > largest[j] ? w : largest[j];
+                    }
                 }
             }
         }
+        free(most);
     }
-    free(most);
-    return 1;
+    return room;
 }

@@ -9,9 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-ALONE = 4
-"""A tensor that lies in a larger one is copied out where that is more than so many times as large: of q, k and v made
-together three are needed, of a cache with room for the years to come one."""
+BRIEF = (torch.bfloat16, torch.float16)
 
 
 class Held(Mapping[str, np.ndarray]):
@@ -27,13 +25,15 @@ class Held(Mapping[str, np.ndarray]):
         self._tensors: dict[str, Tensor | np.ndarray] = {}
 
     def add(self, name: str, tensor: Tensor) -> None:
-        """Hold one more; from another device it comes here at once."""
+        """Hold one more, alone: where it lies in a larger tensor, the rest of that is let go.
+
+        From another device it comes here at once.
+        """
         tensor = tensor.detach()
-        if tensor.is_cpu and tensor.is_floating_point() and tensor.dtype != torch.float32:
-            lone = tensor.untyped_storage().nbytes() <= ALONE * tensor.nbytes
-            self._tensors[name] = tensor if lone else tensor.clone()
-        else:
+        if not (tensor.is_cpu and tensor.dtype in BRIEF):
             self._tensors[name] = _array(tensor)
+        else:
+            self._tensors[name] = tensor if tensor.untyped_storage().nbytes() == tensor.nbytes else tensor.clone()
 
     def __getitem__(self, name: str) -> np.ndarray:
         found = self._tensors[name]
@@ -47,9 +47,12 @@ class Held(Mapping[str, np.ndarray]):
     def __len__(self) -> int:
         return len(self._tensors)
 
+    def __repr__(self) -> str:
+        return f"Held({', '.join(f'{name} {tuple(each.shape)}' for name, each in self._tensors.items())})"
+
 
 def _array(tensor: Tensor) -> np.ndarray:
-    """In float32 if it is no whole number, and alone: where it lies in a larger tensor, the rest of that is let go."""
+    """In float32 if it is no whole number, and alone."""
     tensor = (tensor.float() if tensor.is_floating_point() else tensor).cpu()
     whole, numbers = tensor.untyped_storage().nbytes(), tensor.numpy()
     return numbers.copy() if whole > numbers.nbytes else numbers

@@ -152,7 +152,7 @@ class Keeper:
                 return name
         name = f"{part}/{len(alike)}"
         self._shelf[name] = tensor
-        self.tensors.add(name, tensor)
+        self.tensors.add(name, tensor.clone())  # it may be the model's own, or the next recording's, too
         return name
 
 

@@ -40,7 +40,8 @@ class Check:
     """How a trace was held against the model's own output.
 
     Attributes:
-        kind: `rows` (weights sum to 1 or 0, weights·value is the context) or `full` (also the logits).
+        kind: `rows` (of some queries weights·value is the context; weights that a kernel gave sum to 1 or 0) or `full`
+            (of all, and the logits).
         deviation: max|a − b| / max|b|, the largest over all tensors compared.
         tolerance: what was allowed.
     """

@@ -19,7 +19,7 @@ from regard.core.scorers import Additive, Scorer
 from regard.core.tap import Observer
 
 SAMPLED = 32
-"""Queries a head that the check `rows` looks at: evenly spaced, the last among them."""
+"""Queries a head that the check `rows` looks at: evenly spaced, the first and the last among them."""
 
 LEAST = 1e-3
 """Weights below it are taken for it where scores are compared: in 16 bits they tell nothing."""
@@ -87,7 +87,7 @@ class Text:
         return replace(self, **{name: getattr(self, name).float() for name in SIDES})
 
     def steps(self, rows: Rows = ALL) -> dict[str, Tensor]:
-        """`scores`, `scaled`, `masked`, `weights` of these queries, made of q and k in float32."""
+        """`scores`, `scaled`, `masked`, `weights` of these queries, made of q and k as they are here."""
         return steps(self.recipe, self.query, self.key, rows)
 
     def deviation(self, *, every: bool = False) -> float:
@@ -141,14 +141,13 @@ class Text:
         return float((mixed - self.context[:, rows]).abs().max())
 
 
-def sampled(count: int) -> slice:
-    """`SAMPLED` of so many queries, or all.
+def sampled(count: int) -> Tensor:
+    """The numbers of `SAMPLED` of so many queries, or of all.
 
-    >>> list(range(100))[sampled(100)][:3]
-    [6, 9, 12]
+    >>> sampled(100)[[0, 1, 2, -1]]
+    tensor([ 0,  3,  6, 99])
     """
-    step = max(1, (count - 1) // (SAMPLED - 1))
-    return slice(max(0, count - 1 - (SAMPLED - 1) * step), None, step)
+    return torch.linspace(0, count - 1, min(SAMPLED, count)).round().long()
 
 
 def _largest(tensor: Tensor) -> float:
