@@ -85,7 +85,8 @@ def test_a_page_of_a_translator_turns_from_part_to_part(tmp_path: Path) -> None:
             view.wait_for_function("document.activeElement.innerText == '" + part + "'")
             assert view.locator(".parts-of-model [aria-pressed='true']").all_inner_texts() == [part]
             view.locator(".heads td[role]").nth(3 * layer + 2).click()
-            assert view.evaluate("location.hash").startswith(f"#part={part}&head={layer}.2&query=")
+            view.wait_for_function(f"location.hash.startsWith('#part={part}&head={layer}.2&query=')")
+            view.locator(".one h2").get_by_text(f"layer {layer} head 2").wait_for()
             rows = view.locator(".one tbody tr").all()
             shown = [[float(cell) for cell in row.locator("td").all_inner_texts() if cell] for row in rows]
             wanted = whole.weights(part=part, layer=layer, head=2)

@@ -48,7 +48,7 @@ def fields_of(path: Path) -> dict[str, Any]:
     """
     try:
         if path.stat().st_size > LONGEST_CONFIG:
-            raise ValueError(f"{path.stat().st_size} bytes, more than {LONGEST_CONFIG}")
+            raise ValueError(f"{path.stat().st_size} > {LONGEST_CONFIG} B")
         fields = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError, OSError) as error:
         raise BadInput("config_broken", path=str(path), reason=str(error)) from error
