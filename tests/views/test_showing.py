@@ -79,8 +79,10 @@ def test_a_page_of_a_translator_turns_from_part_to_part(tmp_path: Path) -> None:
         assert sorted(chips.all_inner_texts()) == ["cross", "decoder", "encoder"]
         for part, layer in (("encoder", 1), ("decoder", 0), ("cross", 1)):
             chips.get_by_text(part).click()
+            pressed = view.locator(".parts-of-model [aria-pressed='true']")
+            pressed.filter(has_text=part).wait_for()
+            assert pressed.all_inner_texts() == [part]
             view.wait_for_function("document.activeElement.innerText == '" + part + "'")
-            assert view.locator(".parts-of-model [aria-pressed='true']").all_inner_texts() == [part]
             view.locator(".heads td[role]").nth(3 * layer + 2).click()
             view.wait_for_function(f"location.hash.startsWith('#part={part}&head={layer}.2&query=')")
             view.locator(".one h2").filter(has_text=f"layer {layer} head 2").wait_for()
