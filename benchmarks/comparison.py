@@ -43,9 +43,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Do what is not done yet, then write the page; 1 where a run failed."""
     asked = _asked(arguments)
     asked.work.mkdir(parents=True, exist_ok=True)
-    failed = 0 if asked.page else _do(asked, list(_left(asked, asked.seeds[:1])))
-    if not asked.page and not failed:
-        failed = _do(asked, list(_left(asked, asked.seeds[1:])))
+    failed = 0
+    for seeds in () if asked.page else (asked.seeds[:1], asked.seeds[1:]):  # the others take the first one's steps
+        failed = failed or _do(asked, list(_left(asked, seeds)))
     results = [found for name in VARIANTS for seed in asked.seeds if (found := _done(asked, name, seed))]
     if results:
         _write_page(asked, results)

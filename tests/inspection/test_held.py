@@ -6,13 +6,15 @@ import numpy as np
 import pytest
 import torch
 
-from regard.core.recipe import Recipe, weights
+from regard.core.recipe import Recipe
 from regard.inspection.held import Held
 from regard.inspection.keeping import Keeper
-from regard.inspection.record import record
+from regard.inspection.record import record, teacher_forced
 from regard.inspection.trace import Sequence, Trace
 from regard.inspection.visit import SAMPLED, Visit, sampled
 from regard.models.gpt import Gpt, gpt2
+from regard.tasks.translation import given_side
+from toy import tokenizer, translator
 
 
 def gpt() -> Gpt:
@@ -99,10 +101,10 @@ def test_a_fault_at_either_end_of_a_short_text_is_caught(wrong: slice) -> None:
     assert Visit(query, key, value, context, Recipe()).row(0).deviation() > 0.1
 
 
-def test_additive_scores_are_made_in_sixteen_bits_too() -> None:
-    torch.manual_seed(3)
-    x = torch.randn(1, 5, 8).bfloat16()
-    found = weights(Recipe(vector=torch.ones(8)), x, x)
-    torch.testing.assert_close(
-        found.float(), weights(Recipe(vector=torch.ones(8)), x.float(), x.float()), atol=0.02, rtol=0
-    )
+@pytest.mark.parametrize("keep", ["qk", "weights", "steps", "statistics"])
+def test_an_additive_translator_in_sixteen_bits_is_recorded(keep: str) -> None:
+    """Its scorer is held in float32 beside queries and keys of 16 bits, or the other way round."""
+    model = translator(vocab_size=tokenizer().vocab_size, attention="additive").bfloat16().eval()
+    sides = (given_side(text, tokenizer().encode(text)) for text in ("ant bee cat dog", "cat"))
+    trace = record(model, teacher_forced(*sides, 2), name="toy", fingerprint="", keep=keep)
+    assert trace.check.deviation <= trace.check.tolerance

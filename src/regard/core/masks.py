@@ -106,7 +106,7 @@ class _Window(Mask):
 @lru_cache(maxsize=8)
 def _window_spans(back: int | None, queries: int, keys: int) -> Tensor:
     """The same for all layers: made once."""
-    with torch.inference_mode(False):
+    with torch.inference_mode(False):  # else gradients could not be taken through what is kept
         last = torch.arange(keys - queries, keys, dtype=torch.int32).clamp(min=-1) + 1
         first = torch.zeros_like(last) if back is None else (last - 1 - back).clamp(min=0)
         return torch.stack([torch.minimum(first, last), last], dim=1)

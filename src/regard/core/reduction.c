@@ -103,9 +103,9 @@ static float row(float *s, long low, long high, long own, long top, const float 
     return share;
 }
 
-// All heads' bands, `units` of them, shared out to threads: torch's own, which would otherwise spin beside ours. scores (heads, rows, keys); spans (rows, 2), within these
-// keys; found (heads, rows, 6 + top); where (heads, rows, top); sums and peak (heads, bands, keys), zero at first;
-// 0 where there is no memory.
+// All heads' bands, `units` of them, shared out to threads: torch's own, for others would run beside those, which spin
+// after each product. scores (heads, rows, keys); spans (rows, 2), within these keys; found (heads, rows, 6 + top);
+// where (heads, rows, top); sums and peak (heads, bands, keys), zero at first; 0 where there is no memory.
 int reduce(long units, long rows, long keys, long high, long own, long top, const int32_t *spans, const float *sinks,
            float *scores, float *found, int32_t *where, float *sums, float *peak, long threads) {
     long bands = rows / high;

@@ -1,6 +1,6 @@
 """What a trace holds of a run: tensors as the model computed them, numpy in float32 as soon as somebody looks.
 
-A model in 16 bits is held in 16 bits: half of the memory, and nothing is copied while it runs.
+A model in 16 bits is held in 16 bits: half of the memory; while it runs only what lies in a larger tensor is copied.
 """
 
 from collections.abc import Iterator, Mapping
