@@ -202,6 +202,16 @@ def test_each_region_has_its_own_face(monkeypatch: pytest.MonkeyPatch) -> None:
     assert chosen == {"en": "Noto Sans CJK SC", "zh-Hant": "Noto Sans CJK TC", "zh-Hans": "Noto Sans CJK SC"}
 
 
+@pytest.mark.parametrize("lang", fonts.FACES)
+def test_a_font_installed_of_late_is_of_the_readers_region_too(monkeypatch: pytest.MonkeyPatch, lang: str) -> None:
+    late = ("Noto Sans CJK HK", "Noto Sans CJK SC", "Noto Sans CJK TC")
+    known: set[str] = set()
+    monkeypatch.setattr(fonts, "covered", lambda family: frozenset() if family == fonts.LATIN else {ord("貓")})
+    monkeypatch.setattr(fonts, "_known", lambda: known)
+    monkeypatch.setattr(fonts, "_newly_installed", lambda: known.update(late) or late)
+    assert fonts.choose("貓", lang)[0].families == (fonts.LATIN, f"Noto Sans CJK {'TC' if lang == 'zh-Hant' else 'SC'}")
+
+
 def test_a_sign_without_a_font_is_drawn_as_its_code_point(tmp_path: Path) -> None:
     picture = Text(text=f"a{NOWHERE}b")
     note = png.save(picture, tmp_path / "a.png", lang="en")

@@ -1,5 +1,6 @@
 """Which installed fonts draw a picture: one for Latin, the reader's region's for Chinese, others where needed."""
 
+from collections.abc import Iterator
 from functools import cache
 from typing import NamedTuple
 
@@ -56,15 +57,23 @@ def choose(text: str, lang: str) -> tuple[Fonts, FontNote | None]:
     if not needed:
         return Fonts((LATIN,), frozenset()), None
     families = []
-    for candidates in (lambda: FACES[lang], _newly_installed, _all_families):
-        for family in candidates():
-            if family in _known() and needed & covered(family):
-                families.append(family)
-                needed -= covered(family)
+    for family in _candidates(lang):
         if not needed:
             break
+        if family in _known() and needed & covered(family):
+            families.append(family)
+            needed -= covered(family)
     missing = tuple(chr(code) for code in sorted(needed))
     return Fonts((LATIN, *families), frozenset(missing)), _note("".join(families[:1]), missing, lang)
+
+
+def _candidates(lang: str) -> Iterator[str]:
+    """Families from the best; the region's a second time, once those installed of late are known."""
+    yield from FACES[lang]
+    late = _newly_installed()
+    yield from FACES[lang] if late else ()
+    yield from late
+    yield from _all_families()
 
 
 def _note(face: str, missing: tuple[str, ...], lang: str) -> FontNote:
