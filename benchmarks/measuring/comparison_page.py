@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from statistics import fmean
 from typing import Any
 
+from regard.models.catalogue import listed
 from regard.views import markdown
 from regard.views.lengths import by_length
 from regard.views.picture import Marks, Picture, Rows, Series, Table
@@ -29,6 +30,9 @@ HEAD = (
 SPREAD = "BLEU and chrF are means over the seeds, with the lowest and the highest in brackets; speeds the first seed's."
 ALONE = "One seed says nothing of the spread: a difference of a point or two may be chance. More are to come."
 
+LONGER = ("en-fr", "en-fr-transformer")
+"""Bundled models that learned the same pairs for hours: recurrent, and a Transformer."""
+
 
 def by_kind(results: Sequence[Result], order: Sequence[str]) -> Kinds:
     """The results in this order of kinds; those without any are left out."""
@@ -45,6 +49,7 @@ def page(results: Sequence[Result], order: Sequence[str], facts: dict[str, Any])
         "![BLEU of each model, and by length of the source](images/comparison.svg)",
         markdown.render(table(kinds)).strip(),
         SPREAD if len(_seeds(results)) > 1 else ALONE,
+        _farther(results),
         "## By length of the source",
         markdown.render(lengths(kinds).parts[0]).strip(),
         "The figures of every run: [comparison.json](comparison.json). Again: `make compare` (hours).",
@@ -63,6 +68,16 @@ def _told(results: Sequence[Result], facts: dict[str, Any]) -> str:
         f"Its learning rate rises and falls with the share of that time.{later} In {first['precision']}, on "
         f"{facts['processor']}, torch {facts['torch']}, {facts['date']}. Speeds are of one core as well. "
         f"BLEU: `{first['signatures']['bleu']}`, beam 5."
+    )
+
+
+def _farther(results: Sequence[Result]) -> str:
+    """What so short a time does not show, from the cards of the models that learned for longer."""
+    recurrent, transformer = ({each["name"]: each for each in listed()}[name] for name in LONGER)
+    return (
+        f"{results[0]['minutes']:g} minutes show how quickly a model learns, not how far it comes. The bundled models "
+        f"learned for longer: `{LONGER[1]}` has {transformer['bleu']:.1f} BLEU on {transformer['measured_on']}, "
+        f"`{LONGER[0]}`, recurrent with {recurrent['attention']} attention, {recurrent['bleu']:.1f} (`regard models`)."
     )
 
 

@@ -10,6 +10,7 @@ import comparison
 from measuring import budget
 from measuring.comparison_page import by_kind, page, picture, table
 from measuring.pairs import tokenizer_of
+from regard.models.catalogue import listed
 from regard.text.pairs import Pairs
 from regard.training.settings import rate
 from toy import reversed_pairs
@@ -41,6 +42,8 @@ def test_the_page_says_means_and_ranges() -> None:
     text = page(RESULTS, list(comparison.VARIANTS), FACTS)
     assert "| 1–5 | 89 | 7.0 | 23.0 |" in text
     assert "15+" not in text
+    stated = {each["name"]: each.get("bleu") for each in listed()}
+    assert f"`en-fr-transformer` has {stated['en-fr-transformer']:.1f} BLEU" in text
 
 
 def test_the_rate_follows_the_share_of_the_budget() -> None:
