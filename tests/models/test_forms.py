@@ -242,6 +242,10 @@ def test_biases_that_are_not_there_are_missed_by_name(tmp_path: Path, field: str
         ("llama", "auto_map", {"AutoModel": "x.Y"}),
         ("gpt2", "eos_token_id", -1),
         ("gpt2", "bos_token_id", "</s>"),
+        ("gpt2", "bos_token_id", 283),
+        ("llama", "bos_token_id", 10**12),
+        ("llama", "eos_token_id", [7, 600]),  # the generation config has another
+        ("llama", "forced_eos_token_id", "x"),
     ],
 )
 def test_what_would_compute_something_else_is_refused_by_name(
@@ -278,6 +282,25 @@ def test_ids_that_have_no_row_are_refused(tmp_path: Path) -> None:
     assert refusal(path).code == "vocab_mismatch"
 
 
+@pytest.mark.parametrize("number", [float("nan"), float("inf")])
+def test_weights_that_are_no_numbers_are_refused_by_name(tmp_path: Path, number: float) -> None:
+    path, _ = foreign(tmp_path, "llama")
+    name = "model.layers.1.self_attn.q_proj.weight"
+    error = refusal(retold(path, lambda tensors: tensors[name].flatten()[3:4].fill_(number)))
+    assert (error.code, error.facts["name"]) == ("weights_not_finite", name)
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("places", [("rope_scaling",), ("rope_parameters",), ("rope_parameters", "rope_scaling")])
+def test_the_base_of_positions_is_read_where_transformers_reads_it(tmp_path: Path, places: tuple[str, ...]) -> None:
+    path, _ = foreign(tmp_path, "llama")
+    changed(path, rope_parameters=None, rope_theta=311.0)
+    changed(path, **{place: {"rope_type": "default", "rope_theta": 7.0 * n} for n, place in enumerate(places, 3)})
+    ids = torch.randint(0, 283, (3, 59))
+    theirs = AutoModelForCausalLM.from_pretrained(path).eval()
+    torch.testing.assert_close(folder.load(path).model(ids), theirs(ids).logits, rtol=0, atol=1e-5)
+
+
 @torch.inference_mode()
 def test_weights_in_several_files(tmp_path: Path) -> None:
     path, model = foreign(tmp_path, "llama")
@@ -288,6 +311,14 @@ def test_weights_in_several_files(tmp_path: Path) -> None:
     loaded = folder.load(path)
     torch.testing.assert_close(loaded.model(ids), model(ids).logits, rtol=0, atol=1e-5)
     assert len(loaded.fingerprint) == 64
+    index = path / "model.safetensors.index.json"
+    told = json.loads(index.read_text())
+    placed = told["weight_map"]
+    less = {name: file for name, file in placed.items() if name != "model.norm.weight"}
+    for name, lie in {"zz": placed | {"zz": placed["model.norm.weight"]}, "model.norm.weight": less}.items():
+        index.write_text(json.dumps({**told, "weight_map": lie}))
+        error = refusal(path)
+        assert (error.code, error.facts["name"]) == ("weights_index", name)
 
 
 @pytest.mark.parametrize("name", ["../elsewhere.safetensors", "/etc/passwd", "link.safetensors", "none.safetensors"])

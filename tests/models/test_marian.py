@@ -222,6 +222,11 @@ def test_what_transformers_saves_again_opens_here(tmp_path: Path) -> None:
         ("pad_token_id", 0),
         ("decoder_start_token_id", 1),
         ("dropout", 1.5),
+        ("attention_dropout", -1.0),
+        ("activation_dropout", "x"),
+        ("bos_token_id", 10**12),
+        ("forced_eos_token_id", "x"),
+        ("forced_eos_token_id", 10**12),
     ],
 )
 def test_a_lie_in_any_field_is_refused(tmp_path: Path, field: str, lie: object) -> None:

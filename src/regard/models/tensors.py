@@ -80,13 +80,17 @@ class Weights:
             raise BadInput("weights_disagree", path=str(self.entries[name][0]), name=name, other=other)
 
     def read(self, names: Mapping[str, str]) -> dict[str, Tensor]:
-        """The tensors; `names`: as they shall be called → as in the file."""
+        """The tensors; `names`: as they shall be called → as in the file.
+
+        Raises:
+            BadInput: `weights_not_finite`.
+        """
         found: dict[str, Tensor] = {}
         for path in self.files:
             with safe_open(path, "pt") as file:
                 for name, theirs in names.items():
                     if self.entries[theirs][0] == path:
-                        found[name] = file.get_tensor(theirs)
+                        found[name] = _finite(file.get_tensor(theirs), path, theirs)
         return found
 
 
@@ -94,16 +98,27 @@ def listed(folder: Path) -> Weights:
     """What the weight files of a folder hold, from their headers alone.
 
     Raises:
-        BadInput: there is no such file, it is broken, it lies elsewhere, or only one that could run a program.
+        BadInput: there is no such file, it is broken, it lies elsewhere, or only one that could run a program; an
+            index that disagrees with its files.
     """
-    files = _files(folder)
+    files, index = _files(folder)
     entries: dict[str, tuple[Path, Shape, str]] = {}
     for path in files:
         for name, shape, kind in _header(path):
             if name in entries:
                 raise BadInput("weights_twice", path=str(path), name=name, other=str(entries[name][0]))
             entries[name] = (path, shape, kind)
+    for name in sorted(index.keys() | entries.keys()) if index else ():
+        if name not in entries or entries[name][0].name != index.get(name):
+            raise BadInput("weights_index", path=str(folder / INDEX), name=name)
     return Weights(folder, files, entries)
+
+
+def _finite(tensor: Tensor, path: Path, name: str) -> Tensor:
+    """The tensor: processors' kernels may pass over a NaN, so that a model with one writes on, now and then."""
+    if not tensor.sum(dtype=torch.float32).isfinite() and not tensor.isfinite().all():  # a sum may overflow
+        raise BadInput("weights_not_finite", path=str(path), name=name)
+    return tensor
 
 
 def _header(path: Path) -> list[tuple[str, Shape, str]]:
@@ -115,22 +130,24 @@ def _header(path: Path) -> list[tuple[str, Shape, str]]:
         raise BadInput("weights_broken", path=str(path), reason=str(error)) from error
 
 
-def _files(folder: Path) -> tuple[Path, ...]:
+def _files(folder: Path) -> tuple[tuple[Path, ...], dict[str, str]]:
+    """The files, and which tensor lies in which by their index; empty where one file holds all."""
     if (folder / WEIGHTS).is_file():
-        return (_inside(folder, WEIGHTS),)
+        return (_inside(folder, WEIGHTS),), {}
     if (folder / INDEX).is_file():
-        return tuple(_inside(folder, name) for name in _shards(folder / INDEX))
+        index = _index(folder / INDEX)
+        return tuple(_inside(folder, name) for name in sorted(set(index.values()))), index
     pickled = sorted(path.name for path in folder.glob("*") if path.suffix in (".bin", ".pt", ".pth", ".ckpt"))
     if pickled:
         raise BadInput("weights_pickled", path=str(folder / pickled[0]))
     raise BadInput("weights_absent", path=str(folder))
 
 
-def _shards(path: Path) -> list[str]:
-    """The files that an index names."""
+def _index(path: Path) -> dict[str, str]:
+    """Tensor → file."""
     try:
-        names = json.loads(path.read_text(encoding="utf-8"))["weight_map"].values()
-        return sorted({str(name) for name in names})
+        placed = json.loads(path.read_text(encoding="utf-8"))["weight_map"].items()
+        return {str(name): str(file) for name, file in placed}
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise BadInput("weights_broken", path=str(path), reason=str(error)) from error
 

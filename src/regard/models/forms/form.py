@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import Tensor, nn
 
 from regard.core.errors import BadInput
@@ -95,6 +95,18 @@ class Foreign(BaseModel):
     bos_token_id: Id | None = None
     eos_token_id: Id | list[Id] | None = None
     pad_token_id: Id | None = None
+    decoder_start_token_id: Id | None = None
+    forced_bos_token_id: Id | None = None
+    forced_eos_token_id: Id | list[Id] | None = None
+
+    @model_validator(mode="after")
+    def _ids_have_rows(self) -> "Foreign":
+        for name in (name for name in Foreign.model_fields if name.endswith("token_id")):
+            said, rows = getattr(self, name), getattr(self, "vocab_size", None)
+            for each in said if isinstance(said, list) else [said]:
+                if None not in (each, rows) and each >= rows:
+                    raise ValueError(f"{name} {each} ≥ vocab_size {rows}")
+        return self
 
 
 def refuse_unless(form: str, config: Any, rules: Mapping[str, Any]) -> None:

@@ -90,9 +90,10 @@ class Llama(Foreign):
 
     @property
     def theta(self) -> float:
-        """The base, by its newer place or by its older one."""
-        newer = self.rope_parameters.rope_theta if self.rope_parameters else None
-        return self.rope_theta if newer is None else newer
+        """The base, by the place that `transformers` looks at: the older of the two places of rules comes first."""
+        places = [each for each in (self.rope_scaling, self.rope_parameters) if each and each.model_fields_set]
+        theta = places[0].rope_theta if places else None
+        return self.rope_theta if theta is None else theta
 
 
 def read_config(fields: Fields) -> GptConfig:

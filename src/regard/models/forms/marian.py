@@ -75,6 +75,8 @@ class Marian(Foreign):
     decoder_ffn_dim: int = 4096
     activation_function: Literal["relu", "swish", "silu", "gelu", "gelu_new"] = "gelu"
     dropout: Share = 0.1
+    attention_dropout: Share = 0.0
+    activation_dropout: Share = 0.0
     scale_embedding: Literal[True]
     share_encoder_decoder_embeddings: Literal[True] = True
     tie_word_embeddings: Literal[True] = True

@@ -77,7 +77,7 @@ def _files(model_type: str, architecture: str, fields: Fields, tokenizer: Any) -
     longest = fields.get("n_positions", fields.get("max_position_embeddings"))
     return {
         CONFIG: {"architectures": [architecture], "model_type": model_type, "dtype": "float32", **fields, **ends},
-        GENERATION: ends,
+        GENERATION: ends | ({} if tokenizer.unknown is None else {"suppress_tokens": [tokenizer.unknown]}),
         TOKENIZER_CONFIG: {
             "tokenizer_class": "TokenizersBackend",
             "model_max_length": longest,
