@@ -75,7 +75,7 @@ def test_pieces_are_cut_where_the_tokenizer_cuts_anyway(lines: list[str]) -> Non
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(corpus, "_PIECE", 7)
         patch.setattr(corpus, "_MOST", 10**6)
-        pieces = list(corpus._prose(whole.split("\n")[:-1]))
+        pieces = list(corpus._prose(line + "\n" for line in lines))
     assert "".join(piece.text for piece in pieces) == whole
     assert [piece.last for piece in pieces] == [False] * (len(pieces) - 1) + [True]
     assert [i for e in tokenizer.encode_batch([p.text for p in pieces]) for i in e.ids] == tokenizer.encode(whole).ids
@@ -85,8 +85,14 @@ def test_a_text_without_a_good_place_to_cut_is_cut_all_the_same(monkeypatch: pyt
     monkeypatch.setattr(corpus, "_PIECE", 7)
     monkeypatch.setattr(corpus, "_MOST", 29)
     lines = [word + "\n" for word in ("a" * 10, "") * 5]
-    pieces = list(corpus._prose(line[:-1] for line in lines))
+    pieces = list(corpus._prose(lines))
     assert [piece.text for piece in pieces] == ["".join(lines[:5]), "".join(lines[5:])]
+
+
+def test_a_text_is_read_as_it_is_with_a_line_end_or_without(tmp_path: Path) -> None:
+    for text in ("a\nb", "a\nb\n", "a", "\n"):
+        (tmp_path / "a.txt").write_text(text)
+        assert texts(tmp_path / "a.txt") == [text]
 
 
 def test_the_last_part_of_each_file_is_held_out(tmp_path: Path) -> None:
@@ -106,8 +112,8 @@ def test_a_validation_file_leaves_the_rest_whole(tmp_path: Path) -> None:
     (tmp_path / "b.txt").write_text("baé")
     tokenizer = prose_tokenizers.train(["abé\n"], kind="characters", vocab_size=11)
     found = corpus.tokens(Corpus([tmp_path / "a.txt"], [tmp_path / "b.txt"]), tokenizer, tmp_path / "tokens")
-    assert (tokenizer.decode(found.training), tokenizer.decode(found.validation)) == ("abab\n", "baé\n")
-    assert found.bytes == {"training": 5, "validation": 5}
+    assert (tokenizer.decode(found.training), tokenizer.decode(found.validation)) == ("abab", "baé")
+    assert found.bytes == {"training": 4, "validation": 4}
 
 
 @pytest.mark.parametrize("start", [None, 5])

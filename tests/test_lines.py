@@ -77,6 +77,10 @@ def test_a_cut_line_is_the_head_of_the_line(texts: list[str], chunk: int, most: 
     assert [line.cut for line in read] == [len(text) > most for text in texts]
 
 
+def test_the_last_line_may_have_no_end() -> None:
+    assert read_in(b"a\nb", 3) == [Line("a", 1), Line("b", 1, ended=False)]
+
+
 @pytest.mark.parametrize(
     "encoding", ["big5", "cp950", "gb18030", "utf-16", "utf-16-be", "utf-32", "shift_jis", "utf_8"]
 )
@@ -214,6 +218,12 @@ def test_standard_input_answers_line_by_line(monkeypatch: pytest.MonkeyPatch) ->
 def test_a_closed_standard_input_is_empty(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", None)
     assert read_lines("-") == []
+
+
+def test_utf_16_without_a_byte_order_mark_is_no_accident(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(BadInput) as told:
+        read_in(b"plain text\n", 2**20, encoding="utf-16")
+    assert told.value.code.startswith("text_undecodable")
 
 
 def test_errors_of_standard_input_say_so(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -123,6 +123,13 @@ def test_standard_input_cannot_be_both_sides() -> None:
         read_pairs(["-", Path("-")])
 
 
+def test_one_file_cannot_be_both_sides(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "pairs.tsv").write_text("a\tb\n")
+    with refused("pairs_same"):
+        read_pairs(["pairs.tsv", tmp_path / "pairs.tsv"])
+
+
 def test_parse_columns() -> None:
     assert parse_columns(" 3, 1") == (3, 1)
     for wrong in ("", "1", "1,2,3", "1,1", "0,1", "-1,2", "a,1", "1.0,2", "²,1", "1," + "9" * 9999):

@@ -18,6 +18,10 @@ QUICK |= {"threads": 1, "precision": "fp32", "device": "cpu", "learning_rate": 0
 SIZES = {"d_model": 28, "n_layers": 2, "n_heads": 7, "d_ff": 53, "max_len": 31, "dropout": 0.1}
 
 
+def quiet(kind: str, facts: dict[str, Any]) -> None:
+    pass
+
+
 def asked(folder: Path, tokenizer: str, form: str, **model: Any) -> Asked:
     text = folder / "text.txt"
     text.write_text("".join(f"{one}\n{other}\n\n" for one, other in reversed_pairs(997)), encoding="utf-8")
@@ -29,7 +33,7 @@ def asked(folder: Path, tokenizer: str, form: str, **model: Any) -> Asked:
 @pytest.mark.parametrize(("form", "tokenizer"), [("gpt2", "bpe"), ("llama", "characters")])
 def test_a_trained_model_opens_in_transformers(tmp_path: Path, form: str, tokenizer: str) -> None:
     with torch.inference_mode(False), torch.enable_grad():
-        train_lm(tmp_path / "run", asked(tmp_path, tokenizer, form), lambda kind, facts: None)
+        train_lm(tmp_path / "run", asked(tmp_path, tokenizer, form), quiet)
     ours = generation.load(tmp_path / "run")
     theirs: Any = AutoModelForCausalLM.from_pretrained(tmp_path / "run" / "best")
     cutter = AutoTokenizer.from_pretrained(tmp_path / "run" / "best")
@@ -45,8 +49,23 @@ def test_a_trained_model_opens_in_transformers(tmp_path: Path, form: str, tokeni
     assert len(set(wrote)) > 3  # it says something
 
 
+@torch.inference_mode()
+def test_a_model_of_few_characters_writes_what_transformers_writes(tmp_path: Path) -> None:
+    """Most of its text is unknown, which neither of the two ever writes."""
+    with torch.inference_mode(False), torch.enable_grad():
+        whole = asked(tmp_path, "characters", "gpt2")
+        few = Asked({**whole.data, "vocab_size": 6}, whole.model, {**whole.run, "steps": 31})
+        train_lm(tmp_path / "run", few, quiet)
+    ours = generation.load(tmp_path / "run")
+    theirs: Any = AutoModelForCausalLM.from_pretrained(tmp_path / "run" / "best")
+    ids = torch.tensor([ours.tokenizer.encode("the").ids])
+    wrote = theirs.generate(ids, attention_mask=torch.ones_like(ids), max_new_tokens=9, do_sample=False)
+    assert ours.generate("the", greedy=True, max_tokens=9).ids == wrote[0, ids.shape[1] :].tolist()
+    assert ours.tokenizer.unknown == theirs(ids).logits[0, -1].argmax()  # it would be the likeliest
+
+
 def test_what_no_folder_can_hold_is_refused_before_training(tmp_path: Path) -> None:
     with pytest.raises(BadInput) as caught:
-        train_lm(tmp_path / "run", asked(tmp_path, "bpe", "gpt2", positions="alibi"), lambda kind, facts: None)
+        train_lm(tmp_path / "run", asked(tmp_path, "bpe", "gpt2", positions="alibi"), quiet)
     assert caught.value.code == "config_without_form"
     assert not (tmp_path / "run" / "tokenizer.json").exists()

@@ -226,6 +226,9 @@ def test_the_tokenizer_of_another_folder_is_taken_as_it_is(tmp_path: Path, whole
         ({"model": GROUPED}, "form_lacks_groups", {"n_kv_heads": 3}),
         ({"model": {**TINY, "max_len": 0}}, "setting_bound", {"option": "--context", "rule": "≥ 1"}),
         ({"model": {**TINY, "n_heads": 0}}, "setting_bound", {"option": "--n-heads"}),
+        ({"model": {"d_model": 10**9}}, "setting_bound", {"option": "--d-model", "rule": "≤ 65536"}),
+        ({"model": {"n_heads": 65536, "d_model": 65536}}, "setting_bound", {"option": "--n-heads"}),
+        ({"model": {"n_kv_heads": 1025}, "form": "llama"}, "setting_bound", {"option": "--n-kv-heads"}),
         ({"model": {**TINY, "dropout": 1.0}}, "setting_bound", {"rule": "< 1.0"}),
         ({"batch_size": 0}, "setting_bound", {"option": "--batch-size"}),
         ({"accumulate": 0}, "setting_bound", {"option": "--accumulate"}),
@@ -242,6 +245,39 @@ def test_a_choice_that_breaks_a_rule_is_refused_before_any_work(
     assert error.code == code
     assert error.facts | told == error.facts
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("given", "form", "n_heads", "d_model"),
+    [
+        ({}, "gpt2", 4, 128),
+        ({"n_heads": 3}, "gpt2", 3, 144),  # the width goes with the heads, 8 numbers a head more at a time
+        ({"n_heads": 6}, "llama", 6, 144),
+        ({"d_model": 90}, "llama", 3, 90),  # and the heads with the width: 4 divide it not, and pairs want 2 a head
+        ({"d_model": 100}, "gpt2", 4, 100),
+        ({"n_kv_heads": 3}, "llama", 3, 144),
+        ({"n_kv_heads": 5, "d_model": 40}, "llama", 5, 40),
+        ({"n_heads": 5, "d_model": 35}, "gpt2", 5, 35),
+    ],
+)
+def test_heads_and_width_come_out_even_where_one_of_them_was_given(
+    tmp_path: Path, given: dict, form: str, n_heads: int, d_model: int
+) -> None:
+    train_lm(tmp_path / "run", asked(tmp_path, model={"n_layers": 1, "max_len": 7, **given}, form=form, steps=1), quiet)
+    model = json.loads((tmp_path / "run" / "run.json").read_text())["settings"]["model"]
+    assert (model["n_heads"], model["d_model"]) == (n_heads, d_model)
+
+
+def test_a_file_that_judges_is_not_learned_from(tmp_path: Path) -> None:
+    (tmp_path / "texts").mkdir()
+    for name in ("a.txt", "b.txt"):
+        prose(tmp_path).rename(tmp_path / "texts" / name)
+    told: dict[str, dict] = {}
+    sides = {"text": [tmp_path / "texts"], "validation": [tmp_path / "texts" / "a.txt"]}
+    train_lm(tmp_path / "run", asked(tmp_path, sides, steps=1), told.__setitem__)
+    assert (told["apart"]["count"], Path(told["apart"]["path"]).name) == (1, "a.txt")
+    assert told["start"]["tokens"] == told["start"]["validation"]  # b.txt, and a.txt, which holds the same
+    assert refused(tmp_path / "texts", data={**sides, "text": sides["validation"]}).code == "text_judged"
 
 
 @pytest.mark.parametrize(("text", "side"), [("", "training"), ("cat", "training"), ("cat sat " * 12, "validation")])

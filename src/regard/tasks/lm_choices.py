@@ -1,14 +1,15 @@
 """The choices of a language model's run: what was asked for, and what suits the text and the machine."""
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from regard.core.errors import BadInput
 from regard.models.gpt import GptConfig, gpt2, llama
-from regard.tasks.run_choices import Asked, chosen_for, drafted
+from regard.tasks.run_choices import Asked, chosen_for, drafted, valid
 from regard.text.corpus import Tokens
 from regard.training.settings import LmSettings
 
@@ -22,6 +23,14 @@ BYTES = 257
 
 SIZES = ((0, 4, 4, 128), (1_500_000, 6, 6, 192), (5_000_000, 6, 8, 256), (30_000_000, 8, 8, 384))
 """From so many tokens on: layers, heads, width. Larger ones learn such texts by heart, or take days on a processor."""
+
+HEADS = ("d_model", "n_heads", "n_kv_heads")
+
+Heads = create_model(  # the bounds of each alone
+    "Heads",
+    __config__=GptConfig.model_config,
+    **{name: (GptConfig.model_fields[name].annotation, GptConfig.model_fields[name]) for name in HEADS},
+)  # type: ignore[call-overload]
 
 
 class LmData(BaseModel):
@@ -43,7 +52,7 @@ class LmData(BaseModel):
 
 def settled(asked: Asked, data: LmData, vocab_size: int, tokens: Tokens) -> LmSettings:
     """Every choice of the run: what was given, else what suits the text and the machine."""
-    chosen = with_form(Asked(asked.data, {**suited(tokens), **asked.model}, asked.run))
+    chosen = with_form(asked, suited(tokens))
     draft = drafted(LmSettings, GptConfig, chosen, vocab_size)
     per_step = draft.batch_size * draft.accumulate * draft.model.max_len
     per_epoch = max(1, math.ceil(len(tokens.training) / per_step))
@@ -55,25 +64,43 @@ def settled(asked: Asked, data: LmData, vocab_size: int, tokens: Tokens) -> LmSe
 
 def suited(tokens: Tokens) -> dict[str, Any]:
     """Sizes for so much text."""
-    _, n_layers, n_heads, d_model = max(size for size in SIZES if size[0] <= len(tokens.training))
+    _, *sizes = max(size for size in SIZES if size[0] <= len(tokens.training))
     context = LONGEST
     while context > SHORTEST and 4 * context > min(len(tokens.training), len(tokens.validation)):
         context //= 2
-    return {"n_layers": n_layers, "n_heads": n_heads, "d_model": d_model, "max_len": context, "dropout": 0.1}
+    return {**dict(zip(("n_layers", "n_heads", "d_model"), sizes, strict=True)), "max_len": context, "dropout": 0.1}
 
 
-def with_form(asked: Asked) -> Asked:
-    """What was asked for, with all that `--form` says of the model.
+def with_form(asked: Asked, suited: Mapping[str, Any] | None = None) -> Asked:
+    """What was asked for, what suits the text (None: not known yet), and all that `--form` says of the model.
 
     Raises:
         BadInput: `heads_divide`, `heads_odd`, `heads_grouped`: heads that do not come out even.
     """
-    model = dict(asked.model)
-    d_model, n_heads = model.get("d_model", 256), model.get("n_heads", 4)
-    n_kv_heads = model.get("n_kv_heads") or n_heads
+    valid(Heads, {name: asked.model[name] for name in HEADS if name in asked.model})
     form = asked.run.get("form", "gpt2")
-    if min(d_model, n_heads, n_kv_heads) < 1 or not math.isfinite(d_model):
-        return asked  # refused by its rule, by name
+    suits = suited or {"n_heads": SIZES[0][2], "d_model": SIZES[0][3]}
+    model = {**suits, **asked.model, **_even(asked.model, suits, 2 if form == "llama" else 1)}
+    _refuse_uneven(model["d_model"], model["n_heads"], model.get("n_kv_heads") or model["n_heads"], form)
+    sizes = {"vocab_size": 1, "d_model": model["d_model"], "n_heads": model["n_heads"]}
+    # exact GELU: the tanh formula is a seventh of a step's time on a processor
+    config = llama(**sizes) if form == "llama" else gpt2(**sizes, activation="gelu_exact")
+    rules = {name: getattr(config, name) for name in ("norm", "positions", "activation", "bias")}
+    hidden = {"d_ff": config.hidden} if model.get("d_ff") is None else {}
+    return Asked(asked.data, {**rules, **model, **hidden}, asked.run)
+
+
+def _even(given: Mapping[str, Any], suits: Mapping[str, Any], unit: int) -> dict[str, int]:
+    """Heads and width: those that were given; else near what suits, so that they come out even, in this unit."""
+    groups, d_model = given.get("n_kv_heads") or 1, given.get("d_model")
+    counts = range(groups, max(groups, suits["n_heads"]) + 1, groups)
+    fitting = [count for count in counts if d_model is None or d_model % (unit * count) == 0]
+    n_heads = given.get("n_heads") or max(fitting, default=groups)
+    wide = 8 * n_heads  # heads of a width that processors like
+    return {"n_heads": n_heads, "d_model": d_model or -(-suits["d_model"] // wide) * wide}
+
+
+def _refuse_uneven(d_model: int, n_heads: int, n_kv_heads: int, form: str) -> None:
     if d_model % n_heads:
         raise BadInput("heads_divide", d_model=d_model, n_heads=n_heads)
     if n_heads % n_kv_heads:
@@ -82,13 +109,6 @@ def with_form(asked: Asked) -> Asked:
         raise BadInput("heads_odd", d_head=d_model // n_heads, d_model=d_model, n_heads=n_heads)
     if form == "gpt2" and n_kv_heads != n_heads:
         raise BadInput("form_lacks_groups", n_kv_heads=n_kv_heads)
-    sizes = {"vocab_size": 1, **model}
-    sizes = {name: value for name, value in sizes.items() if name in ("vocab_size", "d_model", "n_heads")}
-    # exact GELU: the tanh formula is a seventh of a step's time on a processor
-    config = llama(**sizes) if form == "llama" else gpt2(**sizes, activation="gelu_exact")
-    rules = {name: getattr(config, name) for name in ("norm", "positions", "activation", "bias")}
-    hidden = {"d_ff": config.hidden} if model.get("d_ff") is None else {}
-    return Asked(asked.data, {**rules, **model, **hidden}, asked.run)
 
 
 def refuse_small_vocabulary(data: LmData) -> None:

@@ -18,7 +18,7 @@ from regard.training.settings import Settings
 
 SIGNS = {"greater_than": ">", "greater_than_equal": "≥", "less_than": "<", "less_than_equal": "≤"}
 
-OPTIONS = {"max_len": "--context"}
+OPTIONS = {("GptConfig", "max_len"): "--context"}
 """Choices whose option has another name."""
 
 Schema = TypeVar("Schema", bound=BaseModel)
@@ -59,7 +59,11 @@ def refuse_other_choices(asked: Asked, data: BaseModel, settings: Settings) -> N
             came = wanted[name] if isinstance(wanted, dict) else getattr(wanted, name)
             was = getattr(stored, name, None)  # another kind of model has other options
             if came != was:
-                raise BadInput("resume_differs", name=name, came=str(came), stored=str(was))
+                raise BadInput("resume_differs", name=name, came=_shown(came), stored=_shown(was))
+
+
+def _shown(value: Any) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
 def valid(kind: type[Schema], given: dict[str, Any], base: Schema | None = None) -> Schema:
@@ -67,18 +71,18 @@ def valid(kind: type[Schema], given: dict[str, Any], base: Schema | None = None)
     try:
         return kind(**({} if base is None else base.model_dump()) | given)
     except ValidationError as error:
-        raise _refusal(error.errors()[0]) from error
+        raise _refusal(error.errors()[0], error.title) from error
 
 
-def _refusal(broken: Any) -> BadInput:
-    """Which choice broke which rule, in our words where they are ours to choose."""
+def _refusal(broken: Any, kind: str) -> BadInput:
+    """Which choice of which kind broke which rule, in our words where they are ours to choose."""
     rule = broken["type"]
     if not broken["loc"]:  # a rule about several choices at once
         return BadInput("setting_clash", reason=str(broken["ctx"]["error"]))
     name = str(broken["loc"][0])
     facts = {
         "name": name,
-        "option": OPTIONS.get(name, "--" + name.replace("_", "-")),
+        "option": OPTIONS.get((kind, name), "--" + name.replace("_", "-")),
         "came": str(broken["input"])[:100],
     }
     limit = next(iter(broken.get("ctx", {}).values()), None)

@@ -67,7 +67,13 @@ class LanguageModel:
         keep(paths, self.output)
 
     def read(self, output: Path, data: LmData, seed: int, tell: Tell) -> Corpus:
-        training, validation = (corpus.files(placed(side, self.output)) for side in (data.text, data.validation or []))
+        whole, validation = (corpus.files(placed(side, self.output)) for side in (data.text, data.validation or []))
+        judging = {path.resolve() for path in validation}
+        training = [path for path in whole if path.resolve() not in judging]
+        if not training:
+            raise BadInput("text_judged")
+        if both := [path for path in whole if path.resolve() in judging]:
+            tell("apart", {"count": len(both), "path": str(both[0])})
         return Corpus(training, validation, data.field, data.encoding, data.held_out)
 
     def load_tokenizer(self, path: Path) -> Any:

@@ -67,10 +67,11 @@ class Corpus:
     def read(self, path: Path) -> Iterator[Piece]:
         """One file, part by part, in bounded memory."""
         name = path.name.removesuffix(".gz")
-        lines = (line.text for line in each_line(path, encoding=self.encoding))
+        lines = each_line(path, encoding=self.encoding)
         if self.field is None and not name.endswith(JSON_LINES):
-            return _prose(lines)
-        return (Piece(text, True) for text in _fields(lines, self.field or "text", shown_name(path)))
+            return _prose(line.text + "\n" * line.ended for line in lines)
+        texts = (line.text for line in lines)
+        return (Piece(text, True) for text in _fields(texts, self.field or "text", shown_name(path)))
 
 
 def files(paths: Iterable[Path]) -> list[Path]:
@@ -93,19 +94,18 @@ def _is_text(path: Path) -> bool:
 
 
 def _prose(lines: Iterable[str]) -> Iterator[Piece]:
-    """One document, cut where one line end alone stands between words: there byte-level tokenizers cut anyway.
-
-    (Only where a text has no such place for very long is it cut before any line.)
+    """One document from its lines and their ends, cut where one end alone stands between words: there byte-level
+    tokenizers cut anyway. (Only where a text has no such place for very long is it cut before any line.)
     """
     held: list[str] = []
     size, before = 0, " "
     for line in lines:
-        between = before[-1:].strip() and line[:1].strip()
+        between = before[-2:-1].strip() and line[:1].strip()
         if size > (_PIECE if between else _MOST):
             yield Piece("".join(held), False)
             held, size = [], 0
-        held.append(line + "\n")
-        size, before = size + len(line) + 1, line
+        held.append(line)
+        size, before = size + len(line), line
     yield Piece("".join(held), True)
 
 

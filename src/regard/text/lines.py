@@ -27,10 +27,14 @@ _MOST = 50  # … and beyond, so many times what was read of it; text gives 3 to
 
 
 class Line(NamedTuple):
-    """One line without its end; `characters` is how many it had, more than `text` has where it was cut."""
+    """One line without its end; `characters` is how many it had, more than `text` has where it was cut.
+
+    `ended` is False where no line end stood behind it: only the last of a file has none.
+    """
 
     text: str
     characters: int
+    ended: bool = True
 
     @property
     def cut(self) -> bool:
@@ -72,11 +76,14 @@ def typed(text: str, *, max_characters: int | None = None) -> Line:
     """A text that came as an argument or inside JSON, held to the same rules as a line of a file.
 
     Raises:
-        BadInput: half a surrogate pair, which is no character (a mistyped escape, bytes in another encoding); a NUL.
+        BadInput: no text at all; half a surrogate pair, which is no character (a mistyped escape, bytes in another
+            encoding); a NUL.
 
     >>> typed("the black cat", max_characters=9)
-    Line(text='the black', characters=13)
+    Line(text='the black', characters=13, ended=True)
     """
+    if not isinstance(text, str):
+        raise BadInput("one_text", name="text", came=repr(text)[:60])
     try:
         whole = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le")  # joins the pairs, refuses the halves
     except UnicodeDecodeError as error:
@@ -170,6 +177,8 @@ def _decoded(chunks: Iterable[bytes], encoding: str, name: str) -> Iterator[str]
             line += reader.decode(chunk[: max(0, error.start - before)]).count("\n")
             _refuse("text_undecodable", error.object, error.start, encoding, path=name, line=line,
                     byte=read - before + error.start)  # fmt: skip
+        except UnicodeError:  # UTF-16 without a byte order mark: said of the whole
+            _refuse("text_undecodable", chunk, 0, encoding, path=name, line=1, byte=0)
         if "\0" in text:
             line += text.count("\n", 0, text.index("\0"))
             _refuse("text_nul", chunk, 0, encoding, path=name, line=line)
@@ -206,4 +215,4 @@ def _split(texts: Iterable[str], most: int) -> Iterator[Line]:
             yield Line("".join(parts), size)
             parts, size = [part[:most]], len(part)
     if size:
-        yield Line("".join(parts), size)
+        yield Line("".join(parts), size, ended=False)

@@ -58,6 +58,8 @@ def read_pairs(paths: Sequence[Path | str], *, columns: Columns | None = None, e
         raise BadInput("pairs_files", count=len(paths))
     if len(paths) == 2 and columns is not None:
         raise BadInput("pairs_columns_of_two", columns=_listed(columns))
+    if len({Path(path).resolve() for path in paths}) < len(paths):
+        raise BadInput("pairs_same", path=shown_name(paths[0]))
     read = _read_one(paths[0], columns, encoding) if len(paths) == 1 else _read_two(paths[0], paths[1], encoding)
     if not len(read):
         raise BadInput("pairs_empty", path=shown_name(paths[0]))
