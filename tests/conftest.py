@@ -19,6 +19,14 @@ os.environ["REGARD_LANG"] = "en"
 install_import_hook(("regard.core", "regard.layers"), "checked.answered")
 
 
+@pytest.fixture(autouse=True)
+def in_english() -> None:
+    """Whatever language a test before this one asked for."""
+    from regard.language import choose  # not before the hook
+
+    choose(None)
+
+
 @pytest.fixture(scope="session")
 def reverser(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The run of a model that reverses words nearly without a fault; the workers of one test run share it."""

@@ -48,6 +48,14 @@ def test_a_person_gets_a_table_and_a_program_the_same_figures(text: Path) -> Non
     assert "different tokens" not in shown
 
 
+def test_what_a_model_lacks_commands_no_terminal(text: Path) -> None:
+    text.write_text(TEXT + "\x1b[31mQ\u202e")
+    answer = ask("evaluate", "--text", text, "--model", "signs")
+    assert r"\x1b" in answer.err
+    assert r"\u202e" in answer.err
+    assert "\x1b" not in answer.err
+
+
 def test_models_side_by_side(text: Path) -> None:
     both = ("--model", "signs", "--model", "pieces")
     found = told("--text", text, *both)["models"]
@@ -79,7 +87,7 @@ def test_characters_that_it_lacks_are_named(text: Path) -> None:
     text.write_text("the 飛 mole ☃ 飛")
     answer = ask("evaluate", "--text", text, "--model", "signs")
     assert answer.err == (
-        "signs does not know these characters of the text, and foretold a sign for unknown in their place: 飛☃\n"
+        "signs does not know these characters of the text, and foretold a sign for unknown in their place: 飛 ☃\n"
     )
     assert ask("evaluate", "--text", text, "--model", "pieces").err == ""
 

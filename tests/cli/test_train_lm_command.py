@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from asking import Answer, ask, options, refused, start
 
+from regard.cli.progress import LmTraining
 from regard.tasks.lm_choices import LmData
 from regard.training.settings import LmSettings
 from toy import reversed_pairs
@@ -50,6 +51,19 @@ def test_a_newcomer_is_told_all_and_a_program_one_line(text: Path) -> None:
     told = json.loads(again.out)
     assert (told["steps"], told["checkpoint"], again.out.count("\n")) == (5, "run/best", 1)
     assert "Resumed from run/step-00000005." in again.err
+
+
+def test_a_run_that_ends_early_says_why(text: Path) -> None:
+    early = ("--patience", "1", "--evaluate-every", "1", "--learning-rate", "1e-12", "--steps", "40")
+    answer = train("--text", text, *SHORT, *early)
+    assert answer.out.startswith("Ended early, as --patience 1 says: validation improved no more. "), answer
+    assert train("--resume").out == answer.out
+
+
+def test_a_sample_commands_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    told = {"loss": 1.0, "bits_per_byte": 1.0, "perplexity": 1.0, "score": 1.0, "best": 1.0, "step": 1}
+    LmTraining()("validation", told | {"sample": {"prompt": "a\x1b[31m", "text": "b\x12"}})
+    assert capsys.readouterr().err.endswith("a\\x1b[31m ▸ b\\x12\n")
 
 
 def test_every_option_arrives(text: Path) -> None:

@@ -69,6 +69,8 @@ LIKELY = [0.1, 0.4, 0.3, 0.2]
     [
         (Choice(), LIKELY),
         (Choice(temperature=0.5), [1 / 30, 16 / 30, 9 / 30, 4 / 30]),
+        (Choice(temperature=1e-9), [0, 1, 0, 0]),
+        (Choice(temperature=1e-300), [0, 1, 0, 0]),  # 0 in float32: what divides logits stays a number
         (Choice(top_k=2), [0, 4 / 7, 3 / 7, 0]),
         (Choice(top_p=0.65), [0, 4 / 7, 3 / 7, 0]),
         (Choice(top_p=0.75), [0, 4 / 9, 3 / 9, 2 / 9]),

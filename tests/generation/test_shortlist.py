@@ -12,6 +12,7 @@ from regard.generation.sentences import NEVER_WRITTEN, Draws, rules, translate
 from regard.generation.shortlist import Shortlisted
 from regard.models.rnn import RnnTranslator
 from regard.models.transformer import Transformer, TransformerConfig
+from regard.text import tokenizers
 from regard.text.shortlist import pieces
 from regard.text.tokenizers import END
 from toy import WORDS, tokenizer, translator
@@ -95,7 +96,10 @@ def test_pieces_are_those_of_the_file(domain: Path, tmp_path: Path) -> None:
     words = tokenizer()
     assert {token.lstrip("▁") for token in words.tokens(pieces(domain, words))} == set(WORDS_MEANT)
     assert len(pieces(domain, words)) == 5 < len(WORDS)
-    (tmp_path / "empty").write_text("\n \n")
-    with pytest.raises(BadInput) as caught:
-        pieces(tmp_path / "empty", words)
-    assert caught.value.code == "shortlist_empty"
+    split = tokenizers.train(("ant bee cat", "ant bee"), kind="bpe", vocab_size=19)
+    for text in ("\n \n", "飛\n"):  # the space before a word is a piece of some tokenizers
+        (tmp_path / "empty").write_text(text)
+        for each in (words, split):
+            with pytest.raises(BadInput) as caught:
+                pieces(tmp_path / "empty", each)
+            assert caught.value.code == "shortlist_empty"

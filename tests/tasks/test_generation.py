@@ -138,10 +138,12 @@ def test_characters_the_tokenizer_lacks_are_named_once_and_the_rest_is_read() ->
     assert generator().generate("ab", max_tokens=2, greedy=True).unknown == ()
 
 
-@pytest.mark.parametrize("text", ["a\0b", "a\ud800"])
-def test_what_is_no_text_is_refused(text: str) -> None:
+@pytest.mark.parametrize("text", ["a\0b", "a\ud800", 5, None, b"ab", ["a", None], [["a"]]])
+def test_what_is_no_text_is_refused(text: Any) -> None:
     with pytest.raises(BadInput):
         generator().generate(text)
+    with pytest.raises(BadInput):
+        generator().stream(text)
 
 
 @pytest.mark.parametrize(

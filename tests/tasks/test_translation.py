@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -206,6 +207,20 @@ def test_a_model_without_attention_translates_and_shows_nothing() -> None:
     assert (made.weights, made.picture(), made.alignment) == (None, None, "")
     assert made.json()["attention"] is None
     assert made.json()["source_tokens"] == ["▁ant", "▁bee", "</s>"]
+
+
+@pytest.mark.parametrize("text", [5, None, b"ant", ["ant", None]])
+def test_what_is_no_text_is_refused(model: Translator, text: Any) -> None:
+    with pytest.raises(BadInput) as caught:
+        model.translate(text)
+    assert caught.value.code == "one_text"
+
+
+@pytest.mark.parametrize("look", [True, False])
+def test_what_the_tokenizer_lacks_is_told(look: bool) -> None:
+    model = untrained()
+    assert model.translate("ant 飛 bee 🎉", look=look).unknown == ("飛", "🎉")
+    assert model.translate("ant bee", look=look).unknown == ()
 
 
 @pytest.mark.parametrize("beam", [0, -1, 101])

@@ -139,6 +139,15 @@ def test_tables_are_read_back() -> None:
     assert len({cell_len(line) for line in lines[2:]}) == 1
 
 
+@pytest.mark.parametrize("width", [40, 48, 60])
+def test_no_number_is_broken_where_words_can_be(width: int) -> None:
+    head = ("model", "tokens of text", "nats a token", "perplexity")
+    rows = (("a/very/long/path/of/a/folder", 3000, 19.6754, 3.507e8), ("tang", 17, 2.5, 12.25))
+    lines = plain(Table(head=head, rows=rows, digits=4), width).split("\n")
+    assert max(map(cell_len, lines)) <= width
+    assert {"3000", "19.6754", "3.5070e+08", "17", "2.5000", "12.2500"} <= {w for line in lines for w in line.split()}
+
+
 def test_colour_is_used_where_there_is_some(monkeypatch: pytest.MonkeyPatch) -> None:
     picture = grid()
     for name in ("NO_COLOR", "TERM", "COLORTERM"):

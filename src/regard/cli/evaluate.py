@@ -8,15 +8,13 @@ from typing import Annotated, Any
 
 import typer
 
+from regard.cli.output import named
 from regard.cli.parameters import Encoding, Lang
 from regard.cli.progress import counting
 from regard.core.errors import BadInput
 from regard.core.nearest import one_of
 from regard.language import say
 from regard.models.catalogue import DEFAULTS
-
-SHOWN = 40
-"""At most so many characters that a model lacks are named."""
 
 
 def evaluate(
@@ -88,7 +86,7 @@ def _foretold(models: list[str], encoding: str, text: list[str], field: str | No
         progress = partial(counting, what=say("cli.foretelling", model=name))
         found.append(task.foretell(writer, material, stride=stride, name=name, progress=progress))
         if signs := found[-1].unknown:
-            print(say("cli.text_unknown", model=name, signs="".join(signs[:SHOWN])), file=sys.stderr)
+            print(say("cli.text_unknown", model=name, signs=named(signs)), file=sys.stderr)
     return found[0].json() if len(found) == 1 else {"models": [e.json() for e in found]}, task.picture(found)
 
 

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from regard.cli.output import named
 from regard.cli.parameters import AsText, Encoding, Lang, Source
 from regard.cli.progress import counting
 from regard.core.nearest import one_of
@@ -102,7 +103,7 @@ def _summed_up(generator: Any, shown: Iterator[Any], certain: bool) -> None:
     start, tokens, seed, told = time.monotonic(), 0, None, set()
     for each in shown:
         tokens, seed = tokens + len(each.ids), each.seed
-        told |= {say("cli.signs_unknown", signs=_escaped(" ".join(each.unknown)))} if each.unknown else set()
+        told |= {say("cli.signs_unknown", signs=named(each.unknown))} if each.unknown else set()
         told |= {say("cli.context_full", longest=generator.model.config.max_len)} if each.ended == "context" else set()
     if sys.stderr.isatty():
         seconds = time.monotonic() - start

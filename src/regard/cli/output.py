@@ -1,7 +1,8 @@
 """Where a result goes: to stdout, or whole into a file."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,9 @@ from regard.language import say
 
 if TYPE_CHECKING:
     from regard.views.picture import Picture
+
+SHOWN = 40
+"""At most so many of what a model lacks are named."""
 
 
 def put(made: str | bytes, path: str | None) -> None:
@@ -23,6 +27,14 @@ def put(made: str | bytes, path: str | None) -> None:
     else:
         write_whole(path, data)
     print(say("cli.wrote", path=path), file=sys.stderr)
+
+
+def named(signs: Iterable[str]) -> str:
+    """Characters or words that a model lacks, fit for any terminal; of many the first."""
+    from regard.views.signs import shortened
+
+    some = list(islice(signs, SHOWN + 1))
+    return " ".join([*map(shortened, some[:SHOWN]), *(["…"] if len(some) > SHOWN else [])])
 
 
 def check_output(path: str | None, form: str) -> None:

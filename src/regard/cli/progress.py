@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from regard.language import say
+from regard.views.signs import visible
 
 PLAIN_EVERY = 10.0
 """Seconds between plain lines."""
@@ -48,14 +49,19 @@ class Training(ABC):
     def __init__(self) -> None:
         self.bar: Any = None
         self.task: Any = None
-        self.steps, self.said, self.signed = 0, 0.0, False
+        self.steps, self.patience, self.said, self.signed = 0, 0, 0.0, False
 
     def __call__(self, kind: str, facts: dict[str, Any]) -> None:
         """One thing that happened."""
         getattr(self, f"_{kind}", lambda facts: None)(facts)
 
-    @abstractmethod
     def last_line(self, outcome: dict[str, Any]) -> str:
+        """What the run came to, and why it ended before its last step, if it did."""
+        early = say("training.patience", patience=self.patience) if outcome["steps"] < self.steps else ""
+        return " ".join([*([early] if early else []), self._result(outcome)])
+
+    @abstractmethod
+    def _result(self, outcome: dict[str, Any]) -> str:
         """What the run came to."""
 
     @abstractmethod
@@ -73,7 +79,7 @@ class Training(ABC):
 
     def _start(self, facts: dict[str, Any]) -> None:
         settings, resumed = facts["settings"], facts["resume_from"]
-        self.steps = settings.steps
+        self.steps, self.patience = settings.steps, settings.patience
         chosen = {name: getattr(settings, name) for name in ("steps", "precision", "device", "threads")}
         chosen |= {"parameters": facts["parameters"], "vocab_size": settings.model.vocab_size}
         self._opening(facts, chosen)
@@ -112,8 +118,7 @@ class Training(ABC):
 class TranslationTraining(Training):
     """Of a translator."""
 
-    def last_line(self, outcome: dict[str, Any]) -> str:
-        """What the run came to."""
+    def _result(self, outcome: dict[str, Any]) -> str:
         metrics = outcome["metrics"]
         figures = {"loss": f"{outcome['loss']:.3f}", "bleu": f"{metrics['bleu']:.2f}", "chrf": f"{metrics['chrf']:.2f}"}
         return say("training.done", steps=outcome["steps"], checkpoint=outcome["checkpoint"], **figures)
@@ -155,8 +160,7 @@ class LmTraining(Training):
 
     kind = "lm_"
 
-    def last_line(self, outcome: dict[str, Any]) -> str:
-        """What the run came to."""
+    def _result(self, outcome: dict[str, Any]) -> str:
         figures = _figures({"loss": outcome["loss"], **outcome["metrics"]})
         return say("training.lm_done", steps=outcome["steps"], checkpoint=outcome["checkpoint"], **figures)
 
@@ -166,6 +170,9 @@ class LmTraining(Training):
         chosen |= {"form": settings.form, "n_layers": model.n_layers, "n_heads": model.n_heads}
         chosen |= {"d_model": model.d_model, "context": model.max_len, "batch_size": settings.batch_size}
         self._line(say("training.lm_start", **chosen))
+
+    def _apart(self, facts: dict[str, Any]) -> None:
+        self._line(say("training.lm_apart", **facts))
 
     def _trial(self, facts: dict[str, Any]) -> None:
         trial = facts["trial"]
@@ -178,7 +185,7 @@ class LmTraining(Training):
     def _validation(self, facts: dict[str, Any]) -> None:
         mark = say("training.best_yet") if facts["score"] == facts["best"] else ""
         self._line(say("training.lm_validation", step=facts["step"], mark=mark, **_figures(facts)))
-        sample = {name: " ".join(facts["sample"][name].split()) for name in ("prompt", "text")}
+        sample = {name: visible(" ".join(facts["sample"][name].split())) for name in ("prompt", "text")}
         self._line(say("training.lm_sample", **sample))
 
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from regard.cli.output import named
 from regard.cli.parameters import AsText, Encoding, Lang, Source
 from regard.cli.progress import counting
 from regard.core.errors import BadInput
@@ -70,6 +71,7 @@ def translate(
     how["look"] = bool(form == "json" or alignment or paths)
     lines = sentences(texts or [], source, as_text=text, encoding=encoding)
     aligned: list[str] = []
+    unknown: dict[str, None] = {}
     drawn: list[Any] = []
     size = 1 if _typed(texts, source) else CHUNK
     for number, each in enumerate(_translated(translator, lines, size, how), start=1):
@@ -78,10 +80,15 @@ def translate(
         else:
             _print_text(number, each, n_best > 1)
         aligned += [each.alignment] if alignment else []
+        unknown |= dict.fromkeys(each.unknown)
+        if size == 1:  # somebody waits for it
+            _tell_unknown(unknown)
+            unknown = {}
         if paths and _drawable(number, each):
             if "-" in paths:
                 _draw_here(each)
             drawn += [each] if len(drawn) <= DRAWN else []
+    _tell_unknown(unknown)
     if alignment:
         _write_alignment(aligned, alignment)
     _draw(drawn, [path for path in paths if path != "-"])
@@ -124,6 +131,11 @@ def _notice(number: int, line: Any, each: Any, longest: int) -> None:
     elif line.cut:
         facts = {"line": number, "read": len(line.text), "characters": line.characters}
         print(say("cli.line_cut", **facts), file=sys.stderr)
+
+
+def _tell_unknown(signs: dict[str, None]) -> None:
+    if signs:
+        print(say("cli.signs_unknown", signs=named(signs)), file=sys.stderr)
 
 
 def _write_alignment(aligned: list[str], path: str) -> None:

@@ -14,6 +14,9 @@ from torch import Tensor
 _LEAST = 1e-300
 """Of what is drawn: the luck of 0 would be without end, even for what is never chosen."""
 
+_COLDEST = 1e-30
+"""Logits divided by less may be without end, all alike; long before that only the likeliest is drawn."""
+
 NEVER = float("-inf")
 
 
@@ -57,7 +60,7 @@ class Choice:
             scores = torch.where(seen, punished, scores)
         if self.greedy:
             return scores
-        scores = scores / self.temperature
+        scores = scores / max(self.temperature, _COLDEST)
         for cut in (self._top_k, self._top_p, self._min_p):
             scores = cut(scores)
         return scores

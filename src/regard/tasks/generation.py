@@ -105,7 +105,7 @@ class Generator:
         Raises:
             BadInput: a choice out of range, an empty prompt that nothing can begin, one longer than the model reads.
         """
-        if isinstance(prompts, str):
+        if isinstance(prompts, str) or not isinstance(prompts, Iterable):
             return self.generate([prompts], done=done, **how)[0]
         asked = manners(**how)
         plan = asked.manner(self.forbidden)

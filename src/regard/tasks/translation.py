@@ -1,6 +1,6 @@
 """Translate, and say where the model looked. What the command line and Python show is made here, once."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
@@ -23,6 +23,7 @@ from regard.tasks.manners import Chances, option
 from regard.tasks.run_choices import valid
 from regard.text.doctor import tidy
 from regard.text.lines import typed
+from regard.text.pieces import lacking
 from regard.text.shortlist import pieces
 from regard.text.tokenizers import END, SPACE, SPECIAL, START, Encoded, Tokenizer, kinds
 from regard.text.words import pharaoh, strongest, to_words, token_groups, word_groups
@@ -43,6 +44,7 @@ class Translation:
         unread: how many tokens of the source were too many to be read.
         n_best: the best translations with their scores, the one above first, where more than one was asked for.
         seed: what decided the draws; None where nothing was drawn.
+        unknown: characters of the source that the tokenizer lacks.
     """
 
     source: str
@@ -52,6 +54,7 @@ class Translation:
     unread: int = 0
     n_best: tuple[tuple[str, float], ...] = ()
     seed: int | None = None
+    unknown: tuple[str, ...] = field(default=(), repr=False)
 
     @property
     def weights(self) -> np.ndarray | None:
@@ -144,7 +147,7 @@ class Translator:
         Returns:
             A `Translation`, or a list of them, one for each text.
         """
-        if isinstance(texts, str):
+        if isinstance(texts, str) or not isinstance(texts, Iterable):
             return self.translate([texts], look=look, done=done, **how)[0]
         plan, n_best = checked(**how), how.get("n_best", 1)
         read = [typed(text).text for text in texts]
@@ -168,13 +171,14 @@ class Translator:
         return self._trace(read, written, keep)
 
     def _made(self, text: str, result: Translated, look: bool, n_best: int, seed: int | None) -> Translation:
-        if not result.outputs:
-            return Translation(text, "", None, None, seed=seed)
-        best: Output = result.outputs[0]
         read = given_side(tidy(text), result.source)
+        unknown = lacking(read.text, read.spans, read.kinds).signs
+        if not result.outputs:
+            return Translation(text, "", None, None, seed=seed, unknown=unknown)
+        best: Output = result.outputs[0]
         trace = self._trace(read, written_side(best.text, best.ids, self.tokenizer)) if look else None
         several = tuple((each.text, each.score) for each in result.outputs[:n_best]) if n_best > 1 else ()
-        return Translation(text, best.text, best.score, trace, result.unread, several, seed)
+        return Translation(text, best.text, best.score, trace, result.unread, several, seed, unknown)
 
     def _trace(self, source: Side, target: Side, keep: Sequence[str] = ("weights",)) -> Trace:
         sides = recording.teacher_forced(source, target, START)
