@@ -2,8 +2,8 @@
 
 nanoGPT's settings for a CPU (4 layers × 128, 64 characters, 2000 steps; it publishes a loss of 1.88) or, with
 `--large`, for a GPU (6 × 384, 256 characters, 5000 steps; 1.47: hours on a CPU). The two work in turn, in processes of
-their own; with `--alone` only ours does, beside the loss that nanoGPT publishes. One judge for both: the whole of the
-last tenth of the text, in fp32.
+their own. With `--run FOLDER` only ours does, as `regard train lm`, in a folder where it goes on after it was stopped,
+beside the loss that nanoGPT publishes. One judge for both: the whole of the last tenth of the text, in fp32.
 """
 
 import argparse
@@ -20,9 +20,11 @@ import torch
 
 from gpt_training_speed import SIZES
 from measuring.characters import SHAKESPEARE, Training, settings_of, validation_loss, written_as_ids
+from measuring.long_run import trained
 from measuring.report import circumstances, ended, told, written
 from measuring.turns import apart
 from peers import nanogpt
+from peers.nanogpt import NanoSizes
 
 OURS, NANO = "regard", "nanoGPT"
 PUBLISHED = {"4 × 128": 1.88, "6 × 384": 1.47}
@@ -38,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     asked = _asked(arguments)
     facts = circumstances() | {"settings": {name: str(value) for name, value in vars(asked).items()}}
     with tempfile.TemporaryDirectory() as folder:
-        curves = _trained(asked, Path(folder))
+        curves = {OURS: [_alone(asked)]} if asked.run else _trained(asked, Path(folder))
     holds = _holds(curves, PUBLISHED[_size(asked)])
     _tell(curves, asked, holds)
     written("shakespeare" + "_large" * asked.large, facts | {"curves": curves, "holds": holds})
@@ -49,7 +51,8 @@ def _asked(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--text", type=Path, default=SHAKESPEARE)
     parser.add_argument("--large", action="store_true", help="6 × 384 × 256, 5000 steps")
-    parser.add_argument("--alone", action="store_true", help="without nanoGPT, whose 5000 steps take ten hours")
+    parser.add_argument("--run", type=Path, help="a folder: without nanoGPT, whose 5000 steps take ten hours")
+    parser.add_argument("--dropout", type=float, help="ours, in place of nanoGPT's (0 and 0.2)")
     parser.add_argument("--steps", type=int, help="in place of nanoGPT's (2000 and 5000)")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--turns", type=int, default=10, help="each ends with a validation")
@@ -74,12 +77,11 @@ def _trained(asked: argparse.Namespace, folder: Path) -> dict[str, Curve]:
     each = max(1, settings.steps // asked.turns)
     pieces = max(1, settings.batch * sizes.max_len // AT_ONCE)
     choices = {"threads": asked.threads, "optimizer": asked.optimizer, "accumulate": pieces}
-    ours = settings_of(sizes, replace(settings, batch=settings.batch // pieces), **choices)
+    ours = settings_of(_ours(sizes, asked), replace(settings, batch=settings.batch // pieces), **choices)
     clock = time.process_time if asked.processor_time else time.perf_counter
     common = work, asked.threads, clock, each, text.validation, sizes.max_len
     peers: dict[str, Any] = {OURS: apart(*common, Training, text.training, ours)}
-    if not asked.alone:
-        peers[NANO] = apart(*common, nanogpt.Training, text.training, sizes, settings)
+    peers[NANO] = apart(*common, nanogpt.Training, text.training, sizes, settings)
     curves: dict[str, Curve] = {name: [] for name in peers}
     for turn in range(1, settings.steps // each + 1):
         for name, peer in peers.items():
@@ -87,6 +89,20 @@ def _trained(asked: argparse.Namespace, folder: Path) -> dict[str, Curve]:
             curves[name].append((turn * each, loss, seconds + (curves[name][-1][2] if turn > 1 else 0.0)))
             print(f"{name}: {turn * each} steps, {loss:.4f}, {curves[name][-1][2]:.0f} s", file=sys.stderr, flush=True)
     return curves
+
+
+def _ours(sizes: NanoSizes, asked: argparse.Namespace) -> NanoSizes:
+    return sizes if asked.dropout is None else replace(sizes, dropout=asked.dropout)
+
+
+def _alone(asked: argparse.Namespace) -> tuple[int, float, float]:
+    """Ours, by the shipped program: steps of the best model, its loss, seconds by the clock."""
+    sizes, settings = SIZES[_size(asked)]
+    steps, pieces = asked.steps or settings.steps, max(1, settings.batch * sizes.max_len // AT_ONCE)
+    course = {"steps": steps, "warmup": min(settings.warmup, steps // 2), "learning_rate": settings.rate}
+    course |= {"batch_size": settings.batch // pieces, "accumulate": pieces, "optimizer": asked.optimizer}
+    course |= {"evaluate_every": max(1, steps // asked.turns), "save_every": 50, "patience": asked.turns}
+    return trained(asked.run, asked.text, _ours(sizes, asked), course | {"threads": asked.threads, "compile": False})
 
 
 def work(
