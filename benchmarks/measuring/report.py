@@ -14,6 +14,7 @@ import torch
 
 from regard.core.errors import RegardError
 from regard.core.files import write_whole
+from regard.training.loop import Stopped
 from regard.views import terminal
 from regard.views.picture import Table
 
@@ -36,12 +37,15 @@ def circumstances() -> dict[str, Any]:
 
 
 def ended(main: Callable[[], int]) -> int:
-    """The exit code of a measurement; what it refuses (no data, no such model) is one line."""
+    """The exit code of a measurement; what it refuses (no data, no such model) is one line, and so is a signal."""
     try:
         return main()
     except RegardError as error:
         print(error, file=sys.stderr)
         return error.exit_code
+    except Stopped as stopped:
+        print(f"Stopped; the same command goes on from {stopped.path}.", file=sys.stderr)
+        return 128 + stopped.number
 
 
 def told(title: str, head: tuple[str, ...], rows: list[tuple[str | int | float, ...]], *, reading: str = "") -> None:
